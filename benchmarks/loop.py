@@ -1,0 +1,129 @@
+"""The training loop's own cost: tokens a second against a bare torch loop over the same network.
+
+    python benchmarks/loop.py [--json]
+
+Both train a character language model (embedding, LSTM, tied output layer) with the same batches, AdamW and clipping. Ours
+also keeps its log, its schedule and its checkpoint. The ratio is bare seconds / our seconds: 0.95 means 5 % slower.
+"""
+
+import argparse
+import json
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+from _compare import compare
+from torch import nn
+
+from recurra.heads import HEADS
+from recurra.modalities.text import Text, TextConfig
+from recurra.model import Model, ModelConfig, TrunkConfig
+from recurra.sequences.batches import Streams
+from recurra.training import TrainingConfig, fit
+
+STREAMS, STEPS, BATCHES, VOCABULARY = 32, 64, 40, 80
+CONFIG = TrainingConfig(epochs=1, batch_tokens=STREAMS * STEPS, truncation=STEPS)
+
+
+class Discard:
+    """A log that keeps nothing but writes as the real one does."""
+
+    def __init__(self, file: Path):
+        self.file = file
+
+    def write(self, event: str, values: dict[str, Any]) -> None:
+        with open(self.file, "a") as file:
+            file.write(json.dumps({"event": event, **values}) + "\n")
+
+    def tick(self, values: dict[str, Any]) -> None:
+        pass
+
+    def position(self) -> int:
+        return 0
+
+    def rewind(self, position: int) -> None:
+        pass
+
+
+def ours(hidden: int, tokens: torch.Tensor, folder: Path) -> Callable[[], float]:
+    text = Text.fit(TextConfig(unit="char"), ["".join(map(chr, range(33, 33 + VOCABULARY - 2)))])
+    config = ModelConfig("text", "next", text.settings, TrunkConfig(hidden=hidden), HEADS.get("next").config())
+    model = Model(config, text, {})
+    batches = Streams(tokens, STREAMS, STEPS, shuffle=False)
+
+    def run() -> float:
+        start = time.perf_counter()
+        fit(
+            model,
+            batches,
+            CONFIG,
+            objective=model.head.objective,
+            validate=lambda: {"nats_per_token": 0.0},
+            keep=lambda: None,
+            log=Discard(folder / "log"),
+            checkpoint_file=folder / "checkpoint",
+        )
+        seconds = time.perf_counter() - start
+        (folder / "checkpoint").unlink()
+        return seconds
+
+    return run
+
+
+class Bare(nn.Module):
+    """What a user writes by hand."""
+
+    def __init__(self, hidden: int):
+        super().__init__()
+        self.embedding = nn.Embedding(VOCABULARY, hidden)
+        self.lstm = nn.LSTM(hidden, hidden, batch_first=True)
+        self.output = nn.Linear(hidden, VOCABULARY)
+        self.output.weight = self.embedding.weight
+
+    def forward(self, x: torch.Tensor, state: Any) -> Any:
+        y, state = self.lstm(self.embedding(x), state)
+        return self.output(y), state
+
+
+def bare(hidden: int, tokens: torch.Tensor) -> Callable[[], float]:
+    model = Bare(hidden)
+    x, y = tokens[:-1].view(STREAMS, -1), tokens[1:].view(STREAMS, -1)
+
+    def run() -> float:
+        start = time.perf_counter()
+        optimizer = torch.optim.AdamW(model.parameters(), lr=CONFIG.rate, fused=True)
+        state = None
+        for i in range(0, x.shape[1], STEPS):
+            logits, state = model(x[:, i : i + STEPS], state)
+            loss = nn.functional.cross_entropy(logits.flatten(0, 1), y[:, i : i + STEPS].flatten())
+            optimizer.zero_grad()
+            loss.backward()
+            nn.utils.clip_grad_norm_(model.parameters(), CONFIG.clip_norm)
+            optimizer.step()
+            state = tuple(s.detach() for s in state)
+            loss.item()
+        return time.perf_counter() - start
+
+    return run
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--json", action="store_true", help="print one JSON object a line")
+    arguments = parser.parse_args()
+    tokens = torch.randint(2, VOCABULARY, (STREAMS * STEPS * BATCHES + 1,))
+    with tempfile.TemporaryDirectory() as folder:
+        for hidden in (128, 256, 512):
+            ratio = compare(ours(hidden, tokens, Path(folder)), bare(hidden, tokens), arguments.rounds)
+            if arguments.json:
+                print(json.dumps({"benchmark": "loop", "hidden": hidden, **vars(ratio)}), flush=True)
+            else:
+                print(f"loop  LSTM H={hidden:<4} bare torch / recurra  {ratio}", flush=True)
+
+
+if __name__ == "__main__":
+    main()

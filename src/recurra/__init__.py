@@ -1,0 +1,35 @@
+"""Recurra: a compiler and toolkit for recurrent neural networks."""
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from recurra import nn as nn
+    from recurra.runs import Run as Run
+    from recurra.runs import load as load
+    from recurra.runs import train as train
+    from recurra.sequences import Ragged as Ragged
+    from recurra.sequences import State as State
+
+__version__ = "0.1.0"
+
+# Where each public name lives: it is imported at first use, so that `import recurra` stays free of torch.
+_HOMES = {
+    "Ragged": "recurra.sequences",
+    "State": "recurra.sequences",
+    "Run": "recurra.runs",
+    "load": "recurra.runs",
+    "train": "recurra.runs",
+}
+
+__all__ = ["Ragged", "Run", "State", "__version__", "load", "train"]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'recurra' has no attribute {name!r}")
+    return getattr(importlib.import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -1,0 +1,178 @@
+"""How a cell is declared: its gates, its states and its parameters, beside its equations.
+
+    @cell(gates=("r", "z", "n"), states=("h",))
+    def gru(wx, h, *, U=Matrix("3H", "H"), b=Vector("3H")): ...
+
+``wx`` is the projected input, G gates of H units with the input bias included; the layer makes it, for all steps at
+once. Then come the states, in the order declared, and after the star the cell's own parameters. Sizes are H, the
+hidden units, or R, the units of a projected state, or whole multiples of them. The function returns the new states.
+"""
+
+import inspect
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import torch
+from torch import Tensor
+from torch.nn.functional import linear
+
+from recurra.errors import InputError
+
+__all__ = ["Cell", "Matrix", "Vector", "cell", "linear"]
+
+
+@dataclass(frozen=True)
+class Size:
+    """``factor`` times H or R, written "H", "3H" or "R"."""
+
+    factor: int
+    letter: str
+
+    @staticmethod
+    def parse(text: str, where: str) -> "Size":
+        match = re.fullmatch(r"([1-9]\d*)?([HR])", text) if isinstance(text, str) else None
+        if match is None:
+            raise InputError(f"{where}: expected a size such as 'H', '3H' or 'R', got {text!r}")
+        return Size(int(match[1] or 1), match[2])
+
+    def __call__(self, hidden: int, projected: int) -> int:
+        return self.factor * (projected if self.letter == "R" else hidden)
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """A declared parameter. sizes: size expressions, as written. init: how a layer fills it (see Matrix, Vector)."""
+
+    sizes: tuple[str, ...]
+    init: str | float
+
+
+def Matrix(rows: str, columns: str, init: Literal["orthogonal", "xavier"] = "orthogonal") -> Any:
+    """Declares a matrix [rows, columns], filled block by block (H or R rows each) with an orthogonal or Xavier draw."""
+    return Parameter((rows, columns), init)
+
+
+def Vector(size: str, init: float = 0.0) -> Any:
+    """Declares a vector [size], filled with a constant."""
+    return Parameter((size,), float(init))
+
+
+class Cell:
+    """A declared cell. Final; made by the ``cell`` decorator, which refuses a malformed declaration with InputError.
+
+    name: the function's. gates: G names, in the order of the blocks of ``wx``. states: S names; the first is the
+    layer's output. params: declarations by name. bias: initial input bias of the gates where it is not 0.
+    equations: the function itself. projects: some size is given in R.
+
+    >>> from recurra.cells.lstm import lstm
+    >>> lstm.gates, lstm.output, lstm.parameter_shapes(hidden=5)
+    (('i', 'f', 'g', 'o'), 'h', {'U': (20, 5)})
+    """
+
+    def __init__(
+        self,
+        equations: Callable[..., Any],
+        gates: tuple[str, ...],
+        states: tuple[str, ...] | Mapping[str, str],
+        bias: Mapping[str, float] | None = None,
+    ):
+        self.equations, self.name, self.__doc__ = equations, equations.__name__, equations.__doc__
+        self.__module__ = equations.__module__
+        self.gates, self.bias = tuple(gates), dict(bias or {})
+        sizes = dict(states) if isinstance(states, Mapping) else dict.fromkeys(states, "H")
+        self.states, self.output = tuple(sizes), next(iter(sizes), "")
+        self._check_names()
+        self.params = self._declared()
+        self._state_sizes = {n: Size.parse(s, f"cell {self.name}, state {n}") for n, s in sizes.items()}
+        self._param_sizes = {
+            n: tuple(Size.parse(s, f"cell {self.name}, parameter {n}") for s in p.sizes) for n, p in self.params.items()
+        }
+        every = [*self._state_sizes.values(), *(s for sizes in self._param_sizes.values() for s in sizes)]
+        self.projects = any(s.letter == "R" for s in every)
+        self._try()
+
+    def __call__(self, wx: Tensor, *states: Tensor, **params: Tensor) -> tuple[Tensor, ...]:
+        """One step. wx: [rows, G*H]. states: [rows, size] each. Returns the new states, always as a tuple."""
+        new = self.equations(wx, *states, **params)
+        return new if isinstance(new, tuple) else (new,)
+
+    def sizes(self, hidden: int, projected: int = 0) -> dict[str, int]:
+        """Units of each state, for H hidden and R projected units."""
+        return {n: size(hidden, projected) for n, size in self._state_sizes.items()}
+
+    def parameter_shapes(self, hidden: int, projected: int = 0) -> dict[str, tuple[int, ...]]:
+        """Shape of each parameter, for H hidden and R projected units."""
+        return {n: tuple(size(hidden, projected) for size in sizes) for n, sizes in self._param_sizes.items()}
+
+    def __repr__(self) -> str:
+        return f"<cell {self.name}>"
+
+    def __reduce__(self) -> str:
+        """A cell is pickled by its name, and a copy is itself: a copied layer must not lose its kernel."""
+        return self.name
+
+    def _check_names(self) -> None:
+        if not self.gates or isinstance(self.gates, str):
+            raise InputError(f"cell {self.name}: gates: expected at least one name, got none")
+        if not self.states:
+            raise InputError(f"cell {self.name}: states: expected at least one name, got none")
+        if len(set(self.gates)) < len(self.gates):
+            raise InputError(f"cell {self.name}: gates: expected each name once, got {', '.join(self.gates)}")
+        if unknown := self.bias.keys() - set(self.gates):
+            known = ", ".join(self.gates)
+            raise InputError(f"cell {self.name}: bias: expected gates among {known}, got {', '.join(sorted(unknown))}")
+
+    def _declared(self) -> dict[str, Parameter]:
+        arguments = inspect.signature(self.equations).parameters.values()
+        inputs = [a.name for a in arguments if a.kind is a.POSITIONAL_OR_KEYWORD]
+        if inputs != ["wx", *self.states]:
+            raise InputError(
+                f"cell {self.name}: expected the arguments wx, {', '.join(self.states)} before the star, "
+                f"got {', '.join(inputs) or 'none'}"
+            )
+        declared = {}
+        for a in arguments:
+            if a.kind is a.KEYWORD_ONLY and isinstance(a.default, Parameter):
+                declared[a.name] = a.default
+            elif a.kind is not a.POSITIONAL_OR_KEYWORD:
+                raise InputError(f"cell {self.name}, parameter {a.name}: expected a default Matrix(...) or Vector(...)")
+        return declared
+
+    def _try(self) -> None:
+        """One step on zeros, so that a wrong shape is found where the cell is written."""
+        rows, hidden, projected = 2, 5, 3
+        shapes = {n: (rows, size) for n, size in self.sizes(hidden, projected).items()}
+        params = {n: torch.zeros(shape) for n, shape in self.parameter_shapes(hidden, projected).items()}
+        wx = torch.zeros(rows, len(self.gates) * hidden)
+        try:
+            new = self(wx, *(torch.zeros(shape) for shape in shapes.values()), **params)
+        except (RuntimeError, ValueError, TypeError) as error:
+            raise InputError(f"cell {self.name}: its equations fail on the declared shapes: {error}") from error
+        if len(new) != len(shapes):
+            raise InputError(f"cell {self.name}: expected {len(shapes)} new states, got {len(new)}")
+        for (name, shape), value in zip(shapes.items(), new, strict=True):
+            if not isinstance(value, Tensor) or tuple(value.shape) != shape:
+                got = list(value.shape) if isinstance(value, Tensor) else value
+                raise InputError(
+                    f"cell {self.name}, new state {name}: expected {list(shape)} for {rows} rows, H = {hidden} and "
+                    f"R = {projected}, got {got}"
+                )
+
+
+def cell(
+    *, gates: tuple[str, ...], states: tuple[str, ...] | Mapping[str, str], bias: Mapping[str, float] | None = None
+) -> Callable[[Callable[..., Any]], Cell]:
+    """Declares the function below it a cell.
+
+    gates: names of the H-wide blocks of ``wx``. states: names, all of H units, or a table of name to size
+    (``{"h": "R", "c": "H"}``). bias: initial input bias of a gate, 0 where not given.
+
+    >>> @cell(gates=("a",), states=("h",))
+    ... def decay(wx: Tensor, h: Tensor) -> Tensor:
+    ...     return 0.5 * h + wx
+    >>> decay(torch.ones(1, 2), torch.ones(1, 2))
+    (tensor([[1.5000, 1.5000]]),)
+    """
+    return lambda equations: Cell(equations, gates, states, bias)

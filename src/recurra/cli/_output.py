@@ -1,0 +1,33 @@
+"""Tables and numbers for people, on standard output; anything else goes to standard error."""
+
+import json
+from typing import Any
+
+
+def print_json(value: Any) -> None:
+    """One line of JSON on standard output."""
+    print(json.dumps(value, ensure_ascii=False), flush=True)
+
+
+def print_table(columns: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
+    """A table as wide as it needs; in a pipe it is plain text without colours."""
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(*columns, box=None, pad_edge=False, header_style="bold")
+    for row in rows:
+        table.add_row(*row)
+    console = Console()
+    console.print(table, width=None if console.is_terminal else 200, soft_wrap=not console.is_terminal)
+
+
+def figure(value: float) -> str:
+    """A metric with four significant digits."""
+    return f"{value:.4g}" if abs(value) < 1000 else f"{value:,.1f}"
+
+
+def duration(seconds: float) -> str:
+    """Minutes and seconds, with hours where there are any."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}h {minutes:02}m" if hours else f"{minutes}m {rest:02}s" if minutes else f"{rest}s"

@@ -1,0 +1,26 @@
+"""recurra evaluate"""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+EXAMPLE = "recurra evaluate runs/reviews more-reviews.csv --json"
+
+
+def evaluate(
+    run: Annotated[Path, typer.Argument(help="A run folder.")],
+    data: Annotated[str | None, typer.Argument(help="A file or a data set's name; none: the run's own data.")] = None,
+    split: Annotated[str, typer.Option(help="The part of a data set: train, valid or test.")] = "test",
+    json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Measures a trained model on data."""
+    from recurra import runs
+    from recurra.cli._output import figure, print_json, print_table
+
+    result = runs.load(run).evaluate(data, split)
+    if json:
+        print_json(result)
+        return
+    columns = (f"{result['task']} on {result['data']} ({result['split']})", "")
+    print_table(columns, [(name, figure(value)) for name, value in result["metrics"].items()])

@@ -1,0 +1,39 @@
+"""recurra predict"""
+
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from recurra.errors import InputError
+
+EXAMPLE = 'recurra predict runs/reviews "what a film"'
+
+
+def predict(
+    run: Annotated[Path, typer.Argument(help="A run folder.")],
+    inputs: Annotated[list[str] | None, typer.Argument(metavar="INPUT ...", help="Texts; none: read lines.")] = None,
+    file: Annotated[Path | None, typer.Option(help="A file with one input a row.")] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print one JSON object an input.")] = False,
+) -> None:
+    """Predicts for each input. Without INPUT or --file, standard input is read, one text a line."""
+    from recurra import runs
+    from recurra.cli._output import print_json
+
+    if inputs and file:
+        raise InputError("give inputs or --file, not both")
+    trained = runs.load(run)
+    rows = inputs or (trained.read(file) if file else [line.rstrip("\n") for line in sys.stdin])
+    for row, result in zip(rows, trained.predict(rows), strict=True):
+        if json:
+            print_json({"input": row, **result})
+        else:
+            print(f"{_answer(result)}\t{row}")
+
+
+def _answer(result: dict[str, Any]) -> str:
+    """A prediction in a few words: a label, or the likeliest next tokens, with probabilities."""
+    if "label" in result:
+        return f"{result['label']}\t{result['probability']:.3f}"
+    return " ".join(f"{n['token']!r}:{n['probability']:.3f}" for n in result["next"])

@@ -1,0 +1,171 @@
+"""From a file, a folder, a frame or a data set's name to training, validation and test rows."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from recurra.config import setting
+from recurra.datasets.base import Dataset
+from recurra.datasets.columns import Rows, rows_of
+from recurra.datasets.sets import DATASETS
+from recurra.datasets.split import describe, split_rows, split_text
+from recurra.datasets.tables import frame_of, read_table
+from recurra.errors import InputError, MissingFileError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True)
+class DataConfig:
+    """Where the rows come from, and how they are divided."""
+
+    source: str = setting("", "a file, a folder or a data set's name; empty: the task's own data set")
+    columns: dict[str, str] = field(
+        default_factory=dict, metadata={"help": "the column of each role; guessed where not given"}
+    )
+    valid: str = setting("", "a file of validation rows; empty: cut from the training rows")
+    test: str = setting("", "a file of test rows; empty: cut from the training rows")
+    valid_fraction: float = setting(0.1, "share of the training rows that is cut off for validation")
+    test_fraction: float = setting(0.1, "share of the training rows that is cut off for the test; 0: no test")
+    split_seed: int = setting(0, "draws the rows that are cut off")
+    encoding: str = setting("utf-8", "encoding of text files")
+    header: bool = setting(True, "CSV and TSV: the first row names the columns; else they are called 1, 2, 3")
+
+    def __post_init__(self) -> None:
+        if not 0 < self.valid_fraction < 1:
+            raise InputError(f"data.valid_fraction: expected a share between 0 and 1, got {self.valid_fraction}")
+        if not 0 <= self.test_fraction < 1 - self.valid_fraction:
+            raise InputError(
+                f"data.test_fraction: expected 0, or a share that leaves something to train on beside "
+                f"data.valid_fraction = {self.valid_fraction}, got {self.test_fraction}"
+            )
+
+
+@dataclass(frozen=True)
+class Splits:
+    """Rows to train on, to choose the best weights by, and to test with; columns are the roles.
+
+    test: None if ``data.test_fraction`` is 0 and no test rows were given. defaults: settings that suit a data set
+    known by name. notes: what a person should know, in sentences.
+    """
+
+    name: str
+    train: "pd.DataFrame"
+    valid: "pd.DataFrame"
+    test: "pd.DataFrame | None"
+    columns: dict[str, str]
+    notes: list[str]
+    defaults: Mapping[str, object]
+
+
+def load(
+    config: DataConfig, roles: tuple[str, ...], running: bool = False, default_dataset: str = "", frame: Any = None
+) -> Splits:
+    """Reads the rows and divides what is not divided already.
+
+    roles: the columns wanted, the input first. running: a language model's data: a plain text file is one row, and
+    one row is divided at the end of a line. frame: a pandas or polars frame instead of ``config.source``.
+    Raises MissingFileError, DataError or InputError.
+    """
+    source = frame if frame is not None else config.source or default_dataset
+    name, tables, defaults = _tables(source, config.encoding, config.header, running)
+    parts = {part: rows_of(table, name, roles, config.columns) for part, table in tables.items()}
+    columns = parts["train"].columns
+    for part, path in (("valid", config.valid), ("test", config.test)):
+        if path:
+            parts[part] = rows_of(read_table(Path(path), config.encoding, config.header, running), path, roles, columns)
+    notes = list(dict.fromkeys(note for rows in parts.values() for note in rows.notes))
+    frames = {part: rows.frame for part, rows in parts.items()}
+    notes += [note for part in frames if part != "train" for note in _shared(frames["train"], frames[part], part)]
+    shares = {"valid": config.valid_fraction, "test": config.test_fraction}
+    missing = {part: share for part, share in shares.items() if part not in frames and share}
+    if missing:
+        try:
+            cut, note = _cut(frames["train"], missing, config.split_seed, running)
+        except InputError as error:
+            raise InputError(f"{name}: {error}") from None
+        frames |= cut
+        notes.append(f"{name}: {note}")
+    return Splits(
+        name=name,
+        train=frames["train"],
+        valid=frames["valid"],
+        test=frames.get("test"),
+        columns=columns,
+        notes=notes,
+        defaults=defaults,
+    )
+
+
+def read_rows(
+    source: Any,
+    roles: tuple[str, ...],
+    columns: Mapping[str, str],
+    encoding: str = "utf-8",
+    running: bool = False,
+    header: bool = True,
+) -> Rows:
+    """Rows to evaluate or predict: of a file, a folder or a frame, or the test rows of a data set by name.
+
+    A data set without test rows of its own gives all its rows, and a note says so. Raises as ``load`` does.
+    """
+    name, tables, defaults = _tables(source, encoding, header, running)
+    rows = rows_of(tables.get("test", tables["train"]), name, roles, dict(columns))
+    if defaults and "test" not in tables:
+        rows.notes.append(f"{name}: a data set without test rows of its own; these are all its rows")
+    return rows
+
+
+def _tables(
+    source: Any, encoding: str, header: bool, running: bool
+) -> "tuple[str, dict[str, pd.DataFrame], Mapping[str, object]]":
+    """Name, split to table, and the settings that suit a data set."""
+    if not isinstance(source, str | Path):
+        return "frame", {"train": _from_frame(source)}, {}
+    if not str(source):
+        raise InputError("data: expected a file, a folder, a frame or a data set's name, got nothing")
+    if Path(source).exists():
+        return str(source), {"train": read_table(Path(source), encoding, header, running)}, {}
+    names = DATASETS.names()
+    key = str(source).replace("_", "-")
+    if key not in names:
+        near = get_close_matches(key, names, n=1, cutoff=0.5)
+        hint = f"did you mean the data set {near[0]!r}?" if near else f"data sets are {', '.join(names)}"
+        raise MissingFileError(f"{source}: no such file or folder, and no data set of this name; {hint}")
+    dataset: Dataset = DATASETS.get(key)
+    return dataset.name, dataset.load(), dataset.defaults
+
+
+def _from_frame(frame: Any) -> "pd.DataFrame":
+    import pandas as pd
+
+    if type(frame).__module__.partition(".")[0] == "polars":
+        frame = frame.to_pandas()
+    if not isinstance(frame, pd.DataFrame):
+        raise InputError(f"data: expected a path, a pandas or a polars frame, got {type(frame).__name__}")
+    return frame_of({str(name): list(frame[name]) for name in frame.columns})
+
+
+def _shared(train: "pd.DataFrame", other: "pd.DataFrame", part: str) -> list[str]:
+    """A note on texts of rows given for validation or test which are trained on as well."""
+    column = train.columns[0]
+    count = int(other[column].isin(set(train[column])).sum())
+    return [f"{count:,} of {len(other):,} {part} rows have a text that is also trained on"] if count else []
+
+
+def _cut(
+    train: "pd.DataFrame", shares: dict[str, float], seed: int, running: bool
+) -> "tuple[dict[str, pd.DataFrame], str]":
+    """Training rows divided, and a note that says how."""
+    texts = list(train.iloc[:, 0])
+    if running and len(texts) == 1:
+        parts = {part: frame_of({train.columns[0]: [text]}) for part, text in split_text(texts[0], shares).items()}
+        return parts, f"{describe(shares)} cut from the end of the text"
+    labels = list(train["label"]) if "label" in train.columns else None
+    rows = split_rows(texts, shares, labels=labels, sizes=[len(t) for t in texts] if running else None, seed=seed)
+    even = ", the same share of every label" if labels else ""
+    note = f"{describe(shares)} cut from {len(texts):,} rows, identical texts kept together{even} (split_seed {seed})"
+    return {part: train.iloc[at] for part, at in rows.items()}, note

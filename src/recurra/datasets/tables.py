@@ -1,0 +1,149 @@
+"""Rows of named columns from CSV, TSV, JSON lines, Parquet, plain text and folders of plain text."""
+
+import csv
+import io
+import json
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from recurra.datasets.files import check_memory, data_suffix, decode, read_bytes
+from recurra.errors import DataError, InputError, MissingFileError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+DELIMITED = (".csv", ".tsv", ".tab")
+JSON = (".jsonl", ".ndjson", ".json")
+PARQUET = (".parquet", ".pq")
+HEADER_HINT = "if the first row is data, say --set data.header=false"
+
+
+def frame_of(columns: Mapping[str, Sequence[Any]]) -> "pd.DataFrame":
+    """A frame of Python objects; its index, ``row``, counts the rows of the source from 1."""
+    import pandas as pd
+
+    # As objects: pandas' own text columns hold no half of a surrogate pair, which a file may.
+    frame = pd.DataFrame({name: pd.Series(list(values), dtype=object) for name, values in columns.items()})
+    frame.index = pd.RangeIndex(1, len(frame) + 1, name="row")
+    return frame
+
+
+def read_table(path: Path, encoding: str, header: bool, running: bool) -> "pd.DataFrame":
+    """The rows of a file or folder, with the columns that it has.
+
+    Plain text, which is every file whose suffix is not a table's, has one column, ``text``: its lines are the rows,
+    or with ``running`` all of it is one row. A folder has a row for each plain text file below it, and with
+    sub-folders a column ``label`` with the sub-folder's name.
+    """
+    if path.is_dir():
+        return _folder(path, encoding)
+    if not path.exists():
+        raise MissingFileError(f"{path}: no such file or folder")
+    suffix = data_suffix(path)
+    if suffix in PARQUET:
+        return _parquet(path)
+    text = decode(read_bytes(path), encoding, path)
+    if suffix in DELIMITED:
+        return _delimited(text, path, header, tabs=suffix != ".csv")
+    if suffix in JSON:
+        return _json(text, path)
+    return frame_of({"text": [text] if running else text.removesuffix("\n").split("\n")})
+
+
+def _folder(path: Path, encoding: str) -> "pd.DataFrame":
+    below = (file.relative_to(path) for file in sorted(path.rglob("*")) if file.is_file())
+    names = [name for name in below if not any(part.startswith(".") for part in name.parts)]
+    if not names:
+        raise InputError(f"{path}: the folder holds no file")
+    for name in names:
+        if data_suffix(name) in (*DELIMITED, *JSON, *PARQUET):
+            raise InputError(f"{path}: a folder must hold plain text files only; name the table itself: {path / name}")
+    check_memory(path, sum((path / name).stat().st_size for name in names))
+    columns = {"text": [decode(read_bytes(path / name), encoding, path / name) for name in names]}
+    if any(len(name.parts) > 1 for name in names):
+        columns["label"] = [name.parts[0] if len(name.parts) > 1 else "" for name in names]
+    return frame_of(columns)
+
+
+def _parquet(path: Path) -> "pd.DataFrame":
+    import pyarrow
+    from pyarrow import parquet
+
+    try:
+        file = parquet.ParquetFile(io.BytesIO(read_bytes(path)))
+        groups = range(file.metadata.num_row_groups)
+        check_memory(path, sum(file.metadata.row_group(i).total_byte_size for i in groups))
+        table = file.read()
+    except (pyarrow.ArrowException, OSError) as error:
+        raise DataError(f"{path}: cannot be read as Parquet ({error})") from error
+    return frame_of({name: table[name].to_pylist() for name in table.column_names})
+
+
+def _json(text: str, path: Path) -> "pd.DataFrame":
+    if text.lstrip().startswith("["):
+        try:
+            rows = [(f"item {i}", row) for i, row in enumerate(json.loads(text), 1)]
+        except json.JSONDecodeError as error:
+            raise DataError(f"{path}, line {error.lineno}: not JSON ({error.msg}, column {error.colno})") from None
+    else:
+        rows = [(f"line {i}", _line(line, path, i)) for i, line in enumerate(text.split("\n"), 1) if line.strip()]
+    for where, row in rows:
+        if not isinstance(row, dict):
+            raise DataError(f'{path}, {where}: expected a JSON object like {{"text": "..."}}, got {str(row)[:40]!r}')
+    names = dict.fromkeys(name for _, row in rows for name in row)
+    return frame_of({name: [row.get(name) for _, row in rows] for name in names})
+
+
+def _line(line: str, path: Path, number: int) -> Any:
+    try:
+        return json.loads(line)
+    except json.JSONDecodeError as error:
+        raise DataError(f"{path}, line {number}: not JSON ({error.msg}, column {error.colno})") from None
+
+
+def _delimited(text: str, path: Path, header: bool, tabs: bool) -> "pd.DataFrame":
+    """CSV with quotes (RFC 4180) and any of four delimiters; in TSV a quote is just a character, as IANA has it."""
+    numbered = _tab_separated(text) if tabs else _comma_separated(text, path)
+    if not numbered:
+        raise InputError(f"{path}: the file holds nothing but empty lines")
+    width = len(numbered[0][1])
+    for line, fields in numbered:
+        if len(fields) != width:
+            hint = "a text with tabs in it needs CSV" if tabs else "a text with the delimiter in it needs quotes"
+            raise DataError(f"{path}, line {line}: {len(fields)} fields, but the first row has {width}; {hint}")
+    rows = [fields for _, fields in numbered]
+    if header:
+        names = [name.strip() or f"column {i}" for i, name in enumerate(rows.pop(0), 1)]
+        twice = [name for name, count in Counter(names).items() if count > 1]
+        if twice:
+            raise DataError(f"{path}: two columns are called {twice[0]!r}; {HEADER_HINT}")
+    else:
+        names = [str(i) for i in range(1, width + 1)]
+    return frame_of({name: [row[i] for row in rows] for i, name in enumerate(names)})
+
+
+def _tab_separated(text: str) -> list[tuple[int, list[str]]]:
+    return [(i, line.split("\t")) for i, line in enumerate(text.split("\n"), 1) if line]
+
+
+def _comma_separated(text: str, path: Path) -> list[tuple[int, list[str]]]:
+    """Rows and the lines that they begin on; the delimiter is the first of four that the first line has."""
+    first = re.sub('"[^"]*"', "", text.lstrip("\n").partition("\n")[0])
+    delimiter = next((d for d in ",;\t|" if d in first), ",")
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    rows: list[tuple[int, list[str]]] = []
+    line = 1
+    limit = csv.field_size_limit(2**31 - 1)
+    try:
+        for fields in reader:
+            if fields:
+                rows.append((line, fields))
+            line = reader.line_num + 1
+    except csv.Error as error:
+        raise DataError(f"{path}, line {line}: malformed row ({error}); a quote inside a field is doubled") from None
+    finally:
+        csv.field_size_limit(limit)
+    return rows

@@ -1,0 +1,87 @@
+"""Text from a language model, token by token."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from recurra.errors import InputError
+from recurra.heads.next import Next
+from recurra.model import Model
+from recurra.sequences import Ragged
+
+# Tokens that are decoded again with each new one: how a token is written can depend on its neighbours.
+CONTEXT_TOKENS = 8
+# What a decoder gives for the first bytes of a character whose last bytes are still to come.
+INCOMPLETE = "\N{REPLACEMENT CHARACTER}"
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """How the next token is drawn. temperature 0: always the most likely. top_k 0, top_p 1: from all tokens.
+
+    top_p is nucleus sampling (Holtzman et al. 2020, https://arxiv.org/abs/1904.09751).
+    """
+
+    temperature: float = 0.8
+    top_k: int = 0
+    top_p: float = 1.0
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.temperature < float("inf"):
+            raise InputError(f"temperature: expected 0 or more, got {self.temperature}")
+        if self.top_k < 0:
+            raise InputError(f"top_k: expected 0 (all) or more, got {self.top_k}")
+        if not 0 < self.top_p <= 1:
+            raise InputError(f"top_p: expected more than 0 and at most 1, got {self.top_p}")
+
+    def draw(self, logits: Tensor, generator: torch.Generator) -> int:
+        """logits: [V]. Returns one token's number."""
+        if self.temperature == 0:
+            return int(logits.argmax())
+        scores, tokens = (logits / self.temperature).sort(descending=True)
+        kept = scores.shape[0] if not self.top_k else min(self.top_k, scores.shape[0])
+        probability = scores[:kept].softmax(-1)
+        # The smallest set whose probability reaches top_p: a token stays while those before it have not reached it.
+        probability = probability * (probability.cumsum(-1) - probability < self.top_p)
+        return int(tokens[torch.multinomial(probability, 1, generator=generator)])
+
+
+def generate(model: Model, prompt: str, length: int, sampling: Sampling = Sampling()) -> Iterator[str]:
+    """``length`` tokens that continue ``prompt``, as pieces of text, each as soon as it is known.
+
+    Raises InputError where the model is not a language model, or knows no token of the prompt.
+    """
+    head = model.head
+    if not isinstance(head, Next):
+        raise InputError(f"generate needs a language model; this run's head is {model.config.output!r}")
+    if length < 1:
+        raise InputError(f"length: expected at least 1, got {length}")
+    tokens = model.running([prompt])
+    unknown = int((tokens[1:] == model.tokens.unknown_id).sum())
+    if unknown and unknown == len(tokens) - 1:
+        raise InputError(f"prompt: the model knows none of its {unknown} tokens; it was trained on other text")
+    return _pieces(model, head, tokens, length, sampling)
+
+
+def _pieces(model: Model, head: Next, tokens: Tensor, length: int, sampling: Sampling) -> Iterator[str]:
+    generator = torch.Generator().manual_seed(sampling.seed)
+    state, context, fresh = None, tokens[1:].tolist()[-CONTEXT_TOKENS:], list[int]()
+    with model.evaluating():
+        for _ in range(length):
+            step = Ragged.from_list([tokens.to(model.device)])
+            _, last, state = model.features(step, state)
+            logits = head.logits(last)[0].float().cpu()
+            logits[model.tokens.unknown_id] = -torch.inf
+            token = sampling.draw(logits, generator)
+            tokens = torch.tensor([token])
+            fresh.append(token)
+            before = model.modality.decode(context)
+            piece = model.modality.decode(context + fresh)[len(before) :]
+            if piece and not piece.endswith(INCOMPLETE):
+                yield piece
+                context, fresh = (context + fresh)[-CONTEXT_TOKENS:], []
+    if fresh:
+        yield piece

@@ -1,0 +1,83 @@
+"""What every head offers to the model, the training loop and the evaluation."""
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from torch import Tensor, nn
+
+from recurra.modalities import Modality
+from recurra.sequences import Ragged
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True)
+class Objective:
+    """The metric that decides which weights are the best, and its direction."""
+
+    metric: str
+    maximise: bool
+
+    def better(self, new: dict[str, float], old: dict[str, float] | None) -> bool:
+        """Whether ``new`` beats ``old``; anything but a NaN beats nothing."""
+        if old is None:
+            return new[self.metric] == new[self.metric]
+        gain = new[self.metric] - old[self.metric]
+        return gain > 0 if self.maximise else gain < 0
+
+
+class Meter(ABC):
+    """Metrics over any number of batches: sums, never means of means."""
+
+    @abstractmethod
+    def update(self, features: Ragged, last: Tensor, targets: Any, rows: Tensor | None) -> None:
+        """Counts one batch. rows: [B], which rows of the data these are, where they are rows."""
+
+    @abstractmethod
+    def metrics(self) -> dict[str, float]:
+        """The figures so far."""
+
+    def details(self, frame: "pd.DataFrame") -> dict[str, Any]:
+        """What a report shows beside the figures. frame: the rows that were counted."""
+        return {}
+
+
+class Head(nn.Module, ABC):
+    """The last part of a model.
+
+    ``config`` is the class of its settings, ``roles`` the data columns it learns from beside the input,
+    ``running`` whether it reads one running sequence (the next token) or rows apart.
+    """
+
+    config: ClassVar[type]
+    roles: ClassVar[tuple[str, ...]] = ()
+    running: ClassVar[bool] = False
+    objective: ClassVar[Objective]
+
+    @classmethod
+    @abstractmethod
+    def learn(cls, config: Any, frame: "pd.DataFrame") -> dict[str, Any]:
+        """What must be known before there are weights (the labels), as plain JSON values."""
+
+    @abstractmethod
+    def __init__(self, config: Any, width: int, known: dict[str, Any], modality: Modality, encoder: nn.Module):
+        """width: features F of the trunk's output. known: what ``learn`` gave. encoder: the modality's."""
+        super().__init__()
+
+    @abstractmethod
+    def targets(self, frame: "pd.DataFrame", where: str) -> Tensor | Ragged | None:
+        """The rows' targets, or None where the input is its own target. ``where`` names the data in errors."""
+
+    @abstractmethod
+    def loss(self, features: Ragged, last: Tensor, targets: Any) -> tuple[Tensor, Tensor | float]:
+        """Summed loss in nats, and what to divide it by for a mean. features: [N, F]. last: [B, F]."""
+
+    @abstractmethod
+    def decode(self, features: Ragged, last: Tensor) -> list[dict[str, Any]]:
+        """One prediction a sequence, as plain values."""
+
+    @abstractmethod
+    def meter(self) -> Meter:
+        """A new count of this head's metrics."""

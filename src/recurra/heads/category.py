@@ -1,0 +1,147 @@
+"""One label for a whole sequence."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from recurra.config import setting
+from recurra.errors import DataError
+from recurra.heads.base import Head, Meter, Objective
+from recurra.modalities import Modality
+from recurra.nn.pooling import Pool, Pooling
+from recurra.sequences import Ragged
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+MOST_WRONG = 20
+
+
+@dataclass(frozen=True)
+class CategoryConfig:
+    """Settings of the head ``category``."""
+
+    pool: Pool = setting("max", "how steps become one vector")
+    dropout: float = setting(0.5, "share of the pooled vector dropped in training")
+    class_weights: Literal["none", "balanced"] = setting("none", "balanced: rare labels weigh more in the loss")
+    label_smoothing: float = setting(0.0, "share of each target spread over all labels (Szegedy 2016)")
+
+
+class Category(Head):
+    """Chooses one of K labels: pooling over the steps, dropout, a linear layer, softmax cross-entropy."""
+
+    config = CategoryConfig
+    roles = ("label",)
+    objective = Objective("accuracy", maximise=True)
+
+    def __init__(
+        self, config: CategoryConfig, width: int, known: dict[str, Any], modality: Modality, encoder: nn.Module
+    ) -> None:
+        super().__init__(config, width, known, modality, encoder)
+        self.labels: list[str] = known["labels"]
+        self.smoothing = config.label_smoothing
+        self.pool = Pooling(width, config.pool)
+        self.dropout = nn.Dropout(config.dropout)
+        self.output = nn.Linear(width, len(self.labels))
+        # Known again from the labels' counts, so not among the saved weights.
+        self.register_buffer("weights", torch.tensor(known["weights"]), persistent=False)
+
+    @classmethod
+    def learn(cls, config: CategoryConfig, frame: "pd.DataFrame") -> dict[str, Any]:
+        counts = frame["label"].value_counts().sort_index()
+        if len(counts) < 2:
+            raise DataError(
+                f"column label: only one value, {counts.index[0]!r}, in {len(frame)} training rows; "
+                "a classifier needs two labels or more"
+            )
+        weights = len(frame) / (len(counts) * counts) if config.class_weights == "balanced" else counts * 0.0 + 1.0
+        return {"labels": list(counts.index), "weights": [float(w) for w in weights]}
+
+    def targets(self, frame: "pd.DataFrame", where: str) -> Tensor:
+        ids = frame["label"].map({label: i for i, label in enumerate(self.labels)})
+        if ids.isna().any():
+            row = int(ids.isna().to_numpy().argmax())
+            raise DataError(
+                f"{where}, row {row + 1}, column label: {frame['label'].iloc[row]!r} never occurs in training; "
+                f"known are {', '.join(self.labels[:20])}"
+            )
+        return torch.tensor(ids.to_numpy(dtype="int64"))
+
+    def logits(self, features: Ragged, last: Tensor) -> Tensor:
+        """features: [N, F]. last: [B, F]. Returns [B, K]."""
+        return self.output(self.dropout(self.pool(features, last)))  # type: ignore[no-any-return]
+
+    def loss(self, features: Ragged, last: Tensor, targets: Tensor) -> tuple[Tensor, Tensor | float]:
+        weights = self.get_buffer("weights")
+        total = functional.cross_entropy(
+            self.logits(features, last), targets, weight=weights, reduction="sum", label_smoothing=self.smoothing
+        )
+        return total, weights[targets].sum()
+
+    def decode(self, features: Ragged, last: Tensor) -> list[dict[str, Any]]:
+        """Label, its probability, and every label's probability."""
+        rows = self.logits(features, last).softmax(-1).tolist()
+        return [
+            {
+                "label": self.labels[max(range(len(row)), key=row.__getitem__)],
+                "probability": max(row),
+                "probabilities": dict(zip(self.labels, row, strict=True)),
+            }
+            for row in rows
+        ]
+
+    def meter(self) -> Meter:
+        return _CategoryMeter(self)
+
+
+class _CategoryMeter(Meter):
+    def __init__(self, head: Category):
+        self.head = head
+        self.logits: list[Tensor] = []
+        self.targets: list[Tensor] = []
+        self.rows: list[Tensor] = []
+
+    def update(self, features: Ragged, last: Tensor, targets: Tensor, rows: Tensor | None) -> None:
+        with torch.no_grad():
+            self.logits.append(self.head.logits(features, last).float().cpu())
+        self.targets.append(targets.cpu())
+        self.rows.append(torch.arange(len(targets)) if rows is None else rows.cpu())
+
+    def _all(self) -> tuple[Tensor, Tensor]:
+        return torch.cat(self.logits), torch.cat(self.targets)
+
+    def metrics(self) -> dict[str, float]:
+        from torchmetrics.functional.classification import multiclass_f1_score
+
+        logits, targets = self._all()
+        return {
+            "accuracy": (logits.argmax(-1) == targets).double().mean().item(),
+            "macro_f1": multiclass_f1_score(logits, targets, len(self.head.labels), average="macro").item(),
+            "nats": functional.cross_entropy(logits, targets).item(),
+        }
+
+    def details(self, frame: "pd.DataFrame") -> dict[str, Any]:
+        from torchmetrics.functional.classification import multiclass_confusion_matrix
+
+        logits, targets = self._all()
+        labels, rows = self.head.labels, torch.cat(self.rows)
+        probability, predicted = logits.softmax(-1).max(-1)
+        wrong = (predicted != targets).nonzero().squeeze(-1)
+        worst = wrong[probability[wrong].argsort(descending=True)][:MOST_WRONG]
+        text = frame[next(c for c in frame.columns if c != "label")]
+        return {
+            "labels": labels,
+            "confusion": multiclass_confusion_matrix(logits, targets, len(labels)).tolist(),
+            "most_wrong": [
+                {
+                    "text": str(text.iloc[int(rows[i])]),
+                    "label": labels[int(targets[i])],
+                    "predicted": labels[int(predicted[i])],
+                    "probability": float(probability[i]),
+                }
+                for i in worst.tolist()
+            ],
+        }

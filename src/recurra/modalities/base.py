@@ -1,0 +1,76 @@
+"""What every modality offers to the model."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable
+from typing import Any, ClassVar, Self
+
+from torch import Tensor, nn
+
+from recurra.sequences import Ragged
+
+
+class Modality(ABC):
+    """A kind of input: raw rows to Ragged, and the module that reads it.
+
+    ``config`` is the class of its settings, ``role`` the data column it reads.
+    """
+
+    config: ClassVar[type]
+    role: ClassVar[str]
+
+    @classmethod
+    @abstractmethod
+    def fit(cls, config: Any, rows: Iterable[Any], running: bool = False) -> Self:
+        """Learns what must be known before there are weights (a vocabulary) from the training rows.
+
+        ``running``: whether the rows will be read as one running sequence (the head's ``running``).
+        Raises InputError where there is nothing to learn from.
+        """
+
+    @abstractmethod
+    def encode(self, row: Any) -> Tensor:
+        """One row as a sequence: [T] token ids, or [T, I] features."""
+
+    @abstractmethod
+    def encode_all(self, rows: Iterable[Any]) -> Ragged:
+        """All rows: values [N] or [N, I]."""
+
+    def notes(self, rows: Iterable[Any]) -> list[str]:
+        """What a person should know about these rows as this modality reads them, in sentences; mostly nothing."""
+        return []
+
+    @abstractmethod
+    def decode(self, steps: Any) -> str:
+        """A sequence's steps in a form that a person can read."""
+
+    @abstractmethod
+    def encoder(self, width: int) -> nn.Module:
+        """A new module from encoded values, [N] or [N, I], to [N, width]."""
+
+    @abstractmethod
+    def to_json(self) -> dict[str, Any]:
+        """What ``from_json`` needs to build an equal one, as plain JSON values."""
+
+    @classmethod
+    @abstractmethod
+    def from_json(cls, values: dict[str, Any]) -> Self:
+        """Raises InputError where ``values`` is not what ``to_json`` gave."""
+
+
+class Tokens(Modality):
+    """A modality whose steps are one of V tokens, so that a model of it can predict the next one.
+
+    ``end_id`` is the token put before a row and between rows, ``unknown_id`` the one for what is in no vocabulary.
+    """
+
+    end_id: ClassVar[int]
+    unknown_id: ClassVar[int]
+
+    @property
+    @abstractmethod
+    def size(self) -> int:
+        """V."""
+
+    @abstractmethod
+    def encoder(self, width: int) -> nn.Embedding:
+        """A new table of V vectors of this width; ids [N] to [N, width]."""

@@ -1,0 +1,52 @@
+"""One vector for a whole sequence."""
+
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from recurra.sequences import Ragged
+
+Pool = Literal["last", "mean", "max", "attention"]
+
+
+class Pooling(nn.Module):
+    """Reduces every sequence of a batch to one vector; an empty sequence gives zeros (``last``: its initial state).
+
+    width: features F of each step. how: ``last`` the final output of each direction, ``mean``, ``max``, or
+    ``attention``, a learned weighted mean (Zhou et al. 2016, https://aclanthology.org/P16-2034).
+    """
+
+    def __init__(self, width: int, how: Pool):
+        super().__init__()
+        self.how = how
+        self.score = nn.Linear(width, 1, bias=False) if how == "attention" else None
+
+    def forward(self, features: Ragged, last: Tensor) -> Tensor:
+        """features: values [N, F]. last: [B, F], each sequence's final output. Returns [B, F]."""
+        if self.how == "last":
+            return last
+        values, rows = features.values, _rows(features)
+        if self.how == "max":
+            return torch.zeros_like(last).scatter_reduce(
+                0, rows[:, None].expand_as(values), values, "amax", include_self=False
+            )
+        weights = self.weights(features)
+        return torch.zeros_like(last).index_add(0, rows, values * weights[:, None])
+
+    def weights(self, features: Ragged) -> Tensor:
+        """[N], each step's share of its sequence's vector (``mean`` and ``attention``); sums to 1 in each sequence."""
+        rows = _rows(features)
+        if self.score is None:
+            return (1 / features.lengths.clamp(min=1)).to(features.values.dtype)[rows]
+        scores = self.score(features.values.tanh()).squeeze(-1)
+        zeros = scores.new_zeros(len(features))
+        peak = zeros.scatter_reduce(0, rows, scores.detach(), "amax", include_self=False)
+        powers = (scores - peak[rows]).exp()
+        return powers / zeros.index_add(0, rows, powers)[rows]
+
+
+def _rows(ragged: Ragged) -> Tensor:
+    """[N], the sequence each step belongs to."""
+    indices = torch.arange(len(ragged), device=ragged.values.device)
+    return torch.repeat_interleave(indices, ragged.lengths, output_size=ragged.values.shape[0])

@@ -1,0 +1,224 @@
+"""Curves of a training as SVG that takes its colours and its font from the page around it."""
+
+import io
+import math
+import re
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from recurra.report.events import Event, Events
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+Curve = NDArray[np.float64]
+
+# Each ink is drawn in a colour that nothing else has, and then named after a CSS variable of the page, so that one
+# file is readable on light and on dark ground.
+INKS = {"text": "#000001", "muted": "#000002", "line": "#000003", "train": "#000004", "valid": "#000005"}
+INKS |= {"paper": "#000006", "second": "#000007"}
+
+# More points than pixels only make the file large.
+MOST_POINTS = 400
+SMOOTHING = 25  # a smoothed curve averages over this share of it, 1/25
+FONT = 11.5
+MARGINS = {"left": 46, "right": 10, "top": 26, "bottom": 40}  # pixels
+
+
+def loss(events: Events, metric: str | None, unit: str, width: int, height: int, *, time: bool = False) -> str:
+    """Training loss, raw and smoothed, with the validation's ``metric``; logarithmic. time: minutes on the top axis."""
+    canvas = _Canvas(f"loss{width}", width, height, "step", top=44 if time else MARGINS["top"])
+    axes = canvas.axes
+    steps, values = _series(events.steps, "loss")
+    _raw_and_smooth(axes, steps, values, "train")
+    places, held_out = _series([{**v, **v["metrics"]} for v in events.valid], metric) if metric else (_NONE, _NONE)
+    _validations(axes, places, held_out, events.best)
+    _span(axes, events)
+    _log_scale(axes, np.concatenate([values, held_out]))
+    if time:
+        _time_axis(axes, events)
+    return canvas.svg(unit)
+
+
+def scores(events: Events, names: list[str], width: int, height: int) -> str:
+    """Validation metrics between 0 and 1, over steps."""
+    canvas = _Canvas("scores", width, height, "step")
+    rows = [{**v, **v["metrics"]} for v in events.valid]
+    for name, ink in zip(names, ("valid", "second", "muted"), strict=False):
+        places, values = _series(rows, name)
+        _validations(canvas.axes, places, values, events.best if ink == "valid" else None, ink)
+    _span(canvas.axes, events)
+    return canvas.svg("share of rows" if "accuracy" in names else "validation")
+
+
+def rate(events: Events, width: int, height: int) -> str:
+    """The learning rate, over steps."""
+    canvas = _Canvas("rate", width, height, "step")
+    canvas.axes.plot(*_series(events.steps, "rate"), color=INKS["train"], linewidth=1.6)
+    canvas.axes.set_ylim(bottom=0)
+    _span(canvas.axes, events)
+    return canvas.svg("learning rate")
+
+
+def gradient(events: Events, threshold: float, width: int, height: int) -> str:
+    """Mean and largest gradient norm of each interval, with the norm it was clipped to (0: not clipped)."""
+    canvas = _Canvas("gradient", width, height, "step")
+    axes = canvas.axes
+    steps, mean = _series(events.steps, "grad_norm")
+    axes.plot(*_series(events.steps, "grad_norm_max", np.max), color=INKS["train"], alpha=0.3, linewidth=1)
+    axes.plot(steps, mean, color=INKS["train"], linewidth=1.6)
+    values = mean
+    if threshold:
+        axes.axhline(threshold, color=INKS["valid"], linewidth=1.2, linestyle=(0, (4, 3)))
+        values = np.append(mean, threshold)
+    _span(axes, events)
+    _log_scale(axes, np.append(values, _series(events.steps, "grad_norm_max", np.max)[1]))
+    return canvas.svg("L2 norm before clipping")
+
+
+def speed(events: Events, width: int, height: int) -> str:
+    """Tokens a second, over steps."""
+    canvas = _Canvas("speed", width, height, "step")
+    canvas.axes.plot(*_series(events.steps, "tokens_per_second"), color=INKS["train"], linewidth=1.6)
+    canvas.axes.set_ylim(bottom=0)
+    _span(canvas.axes, events)
+    return canvas.svg("tokens per second")
+
+
+_NONE: Curve = np.empty(0)
+
+
+class _Canvas:
+    """One set of axes in a figure of so many pixels, drawn without pyplot and its global state."""
+
+    def __init__(self, name: str, width: int, height: int, x_label: str, *, top: float = MARGINS["top"]):
+        import matplotlib
+        from matplotlib.figure import Figure
+
+        # Text stays text: sharp, small, and in the reader's own font. The salt keeps ids apart on one page.
+        settings = {"svg.fonttype": "none", "svg.hashsalt": name, "font.size": FONT, "text.parse_math": False}
+        self.context = lambda: matplotlib.rc_context(settings)
+        with self.context():
+            self.figure = Figure(figsize=(width / 72, height / 72), facecolor="none")
+            self.axes = self.figure.add_axes(
+                (
+                    MARGINS["left"] / width,
+                    MARGINS["bottom"] / height,
+                    1 - (MARGINS["left"] + MARGINS["right"]) / width,
+                    1 - (MARGINS["bottom"] + top) / height,
+                ),
+                facecolor="none",
+            )
+        axes = self.axes
+        for side in ("top", "right", "left"):
+            axes.spines[side].set_visible(False)
+        axes.spines["bottom"].set_color(INKS["line"])
+        axes.tick_params(length=0, pad=6, colors=INKS["muted"], labelsize=FONT)
+        axes.grid(axis="y", color=INKS["line"], linewidth=0.8)
+        axes.set_axisbelow(True)
+        axes.set_xlabel(x_label, color=INKS["muted"], fontsize=FONT, loc="right", labelpad=4)
+        axes.yaxis.set_major_formatter(_plain)
+        axes.xaxis.set_major_formatter(_plain)
+        axes.locator_params(axis="both", nbins=5)
+
+    def svg(self, y_label: str) -> str:
+        """The drawing as an element for an HTML page; y_label: what the vertical axis measures, and in what."""
+        self.axes.annotate(
+            y_label, (0, 1), xytext=(8 - MARGINS["left"], 10), xycoords="axes fraction", textcoords="offset points",
+            color=INKS["muted"], fontsize=FONT,
+        )  # fmt: skip
+        buffer = io.StringIO()
+        with self.context():
+            self.figure.savefig(buffer, format="svg", metadata=dict.fromkeys(("Date", "Creator", "Format", "Type")))
+        return _for_page(buffer.getvalue())
+
+
+def _for_page(document: str) -> str:
+    """matplotlib's SVG document as an HTML element without prolog, fixed size, ids of groups and fixed colours."""
+    box = re.search(r'viewBox="([^"]*)"', document)
+    assert box is not None
+    body = document[document.index(">", document.index("<svg")) + 1 :]
+    body = re.sub(r'<g id="[^"]*">', "<g>", body)
+    body = re.sub(r"<defs>\s*<style[^>]*>.*?</style>\s*</defs>", "", body, count=1, flags=re.DOTALL)
+    body = re.sub(r"font: ([\d.]+)px [^;\"]*", r"font-size: \1px", body)
+    for name, colour in INKS.items():
+        body = body.replace(colour, f"var(--{name})")
+    return f'<svg viewBox="{box[1]}" role="img">{body.strip()}'
+
+
+def _plain(value: float, _position: int | None = None) -> str:
+    """A tick's number in few characters: 20000 as 20k."""
+    for size, letter in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
+        if abs(value) >= size * 10 or (abs(value) >= size and letter != "k"):
+            return f"{value / size:g}{letter}"
+    return f"{value:g}" if abs(value) < 1e3 else f"{value:,.0f}"
+
+
+def _series(events: list[Event], name: str, join: Callable[[Curve], float] = np.mean) -> tuple[Curve, Curve]:
+    """Steps and finite values of one figure, joined to at most MOST_POINTS."""
+    pairs = [(e["step"], e[name]) for e in events if math.isfinite(e.get(name, math.nan))]
+    points = np.array(pairs, dtype=np.float64).reshape(-1, 2)
+    bins = np.array_split(points, min(len(points), MOST_POINTS)) if len(points) else []
+    return np.array([b[-1, 0] for b in bins]), np.array([join(b[:, 1]) for b in bins])
+
+
+def _raw_and_smooth(axes: "Axes", steps: Curve, values: Curve, ink: str) -> None:
+    window = len(values) // SMOOTHING
+    if window < 2:
+        axes.plot(steps, values, color=INKS[ink], linewidth=1.6)
+        return
+    axes.plot(steps, values, color=INKS[ink], alpha=0.3, linewidth=1)
+    kernel = np.ones(window)
+    counts = np.convolve(np.ones(len(values)), kernel, mode="same")
+    axes.plot(steps, np.convolve(values, kernel, mode="same") / counts, color=INKS[ink], linewidth=1.8)
+
+
+def _validations(axes: "Axes", steps: Curve, values: Curve, best: Event | None, ink: str = "valid") -> None:
+    dots = {"marker": "o", "markersize": 4} if len(steps) <= 60 else {}
+    axes.plot(steps, values, color=INKS[ink], linewidth=1.6, **dots)  # type: ignore[arg-type]
+    at = [i for i, step in enumerate(steps) if best and step == best["step"]]
+    if at:
+        point = steps[at[-1]], values[at[-1]]
+        axes.plot(*point, marker="o", markersize=9, markerfacecolor="none", markeredgecolor=INKS[ink], clip_on=False)
+        axes.annotate(
+            f"{point[1]:.3f}", point, xytext=(0, 11), textcoords="offset points", ha="center", fontsize=FONT,
+            color=INKS["text"], fontweight="bold",
+        )  # fmt: skip
+
+
+def _span(axes: "Axes", events: Events) -> None:
+    axes.set_xlim(0, max(1, events.last["step"] if events.last else 1))
+
+
+def _log_scale(axes: "Axes", values: Curve) -> None:
+    """A logarithmic vertical axis whose ticks are plain numbers."""
+    from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator
+
+    positive = values[values > 0]
+    if not len(positive):
+        return
+    low, high = positive.min(), positive.max()
+    axes.set_yscale("log")
+    wide = high > 12 * low
+    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if high < 300 * low else (1,)) if wide else MaxNLocator(5))
+    axes.yaxis.set_minor_locator(NullLocator())
+    axes.yaxis.set_major_formatter(_plain)
+    axes.set_ylim(low / (high / low) ** 0.06 / 1.02, high * (high / low) ** 0.04 * 1.02)
+
+
+def _time_axis(axes: "Axes", events: Events) -> None:
+    from matplotlib.ticker import MaxNLocator
+
+    passed = [(0.0, 0.0)] + [(e["step"], e["seconds"]) for e in events.steps]
+    steps, seconds = np.array(passed).T
+    unit, name = next((u, n) for u, n in ((3600.0, "h"), (60.0, "min"), (1.0, "s")) if seconds[-1] >= 2 * u or u == 1)
+    times = [t for t in MaxNLocator(8).tick_values(0, seconds[-1] / unit) if 0 < t * unit <= seconds[-1]]
+    top = axes.twiny()
+    top.set_xlim(axes.get_xlim())
+    top.set_xticks(np.interp([t * unit for t in times], seconds, steps), [f"{t:g} {name}" for t in times])
+    top.tick_params(length=0, pad=4, colors=INKS["muted"], labelsize=FONT)
+    for spine in top.spines.values():
+        spine.set_visible(False)

@@ -1,0 +1,294 @@
+"""What a report says, and the page it says it on."""
+
+from pathlib import Path
+from typing import Any
+
+from recurra.errors import RunError
+from recurra.files import atomic
+from recurra.model import read_config
+from recurra.report import words
+from recurra.report.events import Event, Events, read
+
+# A matrix with more labels than this shows colours without numbers; with more than that, only its worst confusions.
+LABELS_WITH_NUMBERS = 12
+LABELS_SHOWN = 60
+MOST_CONFUSIONS = 10
+LONGEST_TEXT = 400
+
+ENDINGS = {
+    "epochs": "all epochs done",
+    "minutes": "time was up",
+    "early stopping": "stopped early: no more improvement",
+    "interrupted": "interrupted",
+    "diverged": "stopped: the loss was no longer a number",
+}
+
+Fact = tuple[str, str]
+
+
+def build(folder: str | Path) -> Path:
+    """Writes ``report.html`` into a run folder, from its config.toml and metrics.jsonl, and returns its path.
+
+    The page needs nothing but itself: no script, font, image or style from elsewhere. A training that was
+    interrupted, or still runs, is reported as far as it got. The file is written whole or not at all.
+
+    Raises MissingFileError where there is no such folder, RunError where it is not a run's or cannot be written.
+
+    >>> from recurra import report
+    >>> report.build("runs/demo")                              # doctest: +SKIP
+    PosixPath('runs/demo/report.html')
+    """
+    folder = Path(folder)
+    html = render(folder, read_config(folder), read(folder))
+    target = folder / "report.html"
+    try:
+        with atomic(target) as path:
+            path.write_text(html, encoding="utf-8")
+    except OSError as error:
+        raise RunError(f"{target}: cannot be written ({error.strerror})") from None
+    return target
+
+
+def render(folder: Path, config: dict[str, Any], events: Events) -> str:
+    """The page. folder: named in the page, and where config.toml is shown from."""
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {"number": words.number, "percent": words.percent, "name": words.name}
+    start, details = events.start, (events.evaluation or {}).get("details", {})
+    return environment.get_template("page.html").render(
+        title=f"{words.name(start['task']).capitalize()} on {start['data']['name']}",
+        run=folder.name or str(folder),
+        lede=_lede(config, events),
+        warning=_warning(folder, events),
+        headline=_headline(events),
+        charts=_charts(config, events),
+        samples=details.get("samples", []),
+        confusion=_confusion(details["labels"], details["confusion"]) if "confusion" in details else None,
+        most_wrong=[{**row, "text": _cut(row["text"])} for row in details.get("most_wrong", [])],
+        cards=[
+            ("Data", _data(start["data"]), start["data"]["notes"]),
+            ("Model", _model(config, start), []),
+            ("Training", _training(config.get("training", {}), start), []),
+            ("Run", _run(events), []),
+        ],
+        command=start["command"],
+        versions=start["versions"],
+        configuration=(folder / "config.toml").read_text(encoding="utf-8"),
+    )
+
+
+def _lede(config: dict[str, Any], events: Events) -> str:
+    last = events.last
+    model = f"{_layers(config.get('trunk', {}))}, {events.start['parameters']:,} parameters"
+    if last is None:
+        return f"{model}. No step was logged."
+    tokens = f", {events.steps[-1]['tokens']:,} tokens" if events.steps else ""
+    return f"{model}. {last['step']:,} steps ({last['epoch']:.3g} epochs{tokens}) in {words.duration(last['seconds'])}."
+
+
+def _warning(folder: Path, events: Events) -> str:
+    """One sentence where the training did not come to its own end."""
+    reason = events.end["reason"] if events.end else None
+    if reason == "diverged":
+        return (
+            "The loss was no longer a number and the training stopped; the best weights before that are kept. "
+            "A lower training.rate may help."
+        )
+    if reason not in (None, "interrupted"):
+        return ""
+    state = "was interrupted" if reason else "still runs, or was stopped by force: its log has no end"
+    return f"The training {state}. Continue it with: recurra train {events.start['task']} --out {folder} --resume"
+
+
+def _headline(events: Events) -> dict[str, Any]:
+    """The figures to show large: of the evaluation, else of the best validation, else the last training loss."""
+    best = events.best["metrics"] if events.best else {}
+    if events.evaluation:
+        e = events.evaluation
+        beside = best if e["split"] != "valid" else {}
+        figures = [(name, value, beside.get(name)) for name, value in e["metrics"].items()]
+        return {"where": _where(e["split"], e["data"]), "figures": figures}
+    if best:
+        return {"where": "Best validation so far", "figures": [(name, value, None) for name, value in best.items()]}
+    if events.steps:
+        return {"where": "Last training steps", "figures": [("loss, nats", events.steps[-1]["loss"], None)]}
+    return {"where": "", "figures": []}
+
+
+def _where(split: str, data: str) -> str:
+    held_out = {"test": f"Test set of {data}", "valid": f"Validation set of {data} (there is no test set)"}
+    return held_out.get(split, f"{data} ({split})")
+
+
+def _charts(config: dict[str, Any], events: Events) -> list[dict[str, Any]]:
+    """Title, note, legend and drawings of each chart. A drawing: (class that says at what width it is shown, SVG)."""
+    from markupsafe import Markup
+
+    from recurra.report import figures
+
+    if not events.steps:
+        return []
+    metrics = events.valid[-1]["metrics"] if events.valid else {}
+    loss = next((name for name in metrics if name.startswith("nats")), None)
+    scores = [n for n in metrics if not n.startswith(("nats", "bits", "perplexity"))]
+    scores = [n for n in scores if all(0 <= v["metrics"].get(n, 0) <= 1 for v in events.valid)][:3]
+    unit = {"nats": "nats per row", None: "nats per target"}.get(loss, words.name(str(loss)))
+    unit = f"{unit}, logarithmic"
+    narrow = figures.loss(events, loss, unit, 440, 290)
+    legend = [("train", "training"), *[("valid", "validation, ring: best")] * bool(loss)]
+    charts = [_chart("Loss", _loss_note(config), legend, [("", narrow)], half=True)]
+    if scores:
+        legend = list(zip(("valid", "second", "muted"), map(words.name, scores), strict=False))
+        charts.append(_chart("Validation", "", legend, [("", figures.scores(events, scores, 440, 290))], half=True))
+    else:
+        wide = figures.loss(events, loss, unit, 960, 360, time=True)
+        charts[0] = _chart("Loss", charts[0]["note"], legend, [("on-wide", wide), ("on-narrow", narrow)], full=True)
+    threshold = float(config.get("training", {}).get("clip_norm", 0))
+    legend = [("train", "mean"), ("faint", "largest"), *[("valid", f"clipped to {threshold:g}")] * bool(threshold)]
+    small = 320, 220
+    charts += [
+        _chart("Gradient norm", _clip_note(events, config), legend, [("", figures.gradient(events, threshold, *small))]),
+        _chart("Learning rate", "", [], [("", figures.rate(events, *small))]),
+        _chart("Speed", "", [], [("", figures.speed(events, *small))]),
+    ]
+    for chart in charts:
+        chart["drawings"] = [(where, Markup(svg)) for where, svg in chart["drawings"]]
+    return charts
+
+
+def _chart(
+    title: str,
+    note: str,
+    legend: list[tuple[str, str]],
+    drawings: list[tuple[str, str]],
+    *,
+    half: bool = False,
+    full: bool = False,
+) -> dict[str, Any]:
+    size = "full" if full else "half" if half else "third"
+    return {"title": title, "note": note, "legend": legend, "drawings": drawings, "size": size}
+
+
+def _loss_note(config: dict[str, Any]) -> str:
+    shares = [config.get(section, {}).get(key, 0) for section, key in (
+        ("trunk", "dropout"), ("trunk", "input_dropout"), ("head", "dropout"), ("head", "label_smoothing"),
+    )]  # fmt: skip
+    return "Training loss is taken with dropout on: it may lie above validation." if any(shares) else ""
+
+
+def _clip_note(events: Events, config: dict[str, Any]) -> str:
+    settings = config.get("training", {})
+    if not (settings.get("clip_norm") or settings.get("clip_value")):
+        return "Gradients were not clipped."
+    return f"Clipped in {words.percent(clipped(events))} of the steps."
+
+
+def clipped(events: Events) -> float:
+    """The share of all steps whose gradient was clipped."""
+    if events.end:
+        return float(events.end["clipped"])
+    before = [0, *(e["step"] for e in events.steps[:-1])]
+    total = sum(e["clipped"] * (e["step"] - start) for e, start in zip(events.steps, before, strict=True))
+    return float(total / events.steps[-1]["step"])
+
+
+def _confusion(labels: list[str], counts: list[list[int]]) -> dict[str, Any]:
+    """Counts with each cell's share of its row, and the most frequent confusions."""
+    rows = []
+    for label, row in zip(labels, counts, strict=True):
+        total = sum(row)
+        cells = [(count, count / total if total else 0.0) for count in row]
+        rows.append({"label": label, "total": total, "cells": cells})
+    wrong = [(counts[i][j], labels[i], labels[j]) for i in range(len(labels)) for j in range(len(labels)) if i != j]
+    worst = sorted((w for w in wrong if w[0]), reverse=True)[:MOST_CONFUSIONS]
+    return {
+        "labels": labels,
+        "rows": rows if len(labels) <= LABELS_SHOWN else [],
+        "numbers": len(labels) <= LABELS_WITH_NUMBERS,
+        "worst": worst if len(labels) > LABELS_WITH_NUMBERS else [],
+    }
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= LONGEST_TEXT else text[:LONGEST_TEXT].rstrip() + " …"
+
+
+def _data(data: Event) -> list[Fact]:
+    tokens = [f"{count:,} {split}" for split, count in data["tokens"].items()]
+    return [
+        ("data", data["name"]),
+        ("rows", ", ".join(f"{count:,} {split}" for split, count in data["rows"].items())),
+        ("tokens", ", ".join(tokens)),
+        ("columns", ", ".join(role if role == name else f"{role} from {name}" for role, name in data["columns"].items())),
+    ]
+
+
+def _layers(trunk: dict[str, Any]) -> str:
+    """The recurrent layers in a few words."""
+    layers, ways = trunk.get("layers", 1), "bidirectional " if trunk.get("bidirectional") else ""
+    cell = str(trunk.get("cell", "recurrent")).replace("_", " ").upper()
+    return f"{layers} {ways}{cell} layer{'s' * (layers != 1)} of {trunk.get('hidden', '?')} units"
+
+
+def _model(config: dict[str, Any], start: Event) -> list[Fact]:
+    trunk, modality = config.get("trunk", {}), config.get("modality", {})
+    unit = f", in units of {modality['unit']}" if "unit" in modality else ""
+    dropout = [
+        f"{section.get(key, 0):g} {place}"
+        for section, key, place in (
+            (trunk, "input_dropout", "input"),
+            (trunk, "dropout", "layers"),
+            (config.get("head", {}), "dropout", "head"),
+        )
+        if section.get(key)
+    ]
+    return [
+        ("input", f"{config['input']}{unit}"),
+        ("layers", _layers(trunk)),
+        ("output", config["output"]),
+        ("dropout", ", ".join(dropout) or "none"),
+        ("parameters", f"{start['parameters']:,}"),
+    ]
+
+
+def _training(settings: dict[str, Any], start: Event) -> list[Fact]:
+    limits = [f"{settings[k]:g} {k}" for k in ("epochs", "minutes") if settings.get(k)]
+    batch = f"{settings.get('batch_tokens', 0):,} tokens"
+    facts = [
+        ("optimiser", f"{settings.get('optimizer')}, rate {settings.get('rate')}, {settings.get('schedule')}"),
+        ("batch", batch),
+        ("weight decay", f"{settings.get('weight_decay', 0):g}"),
+        ("length", " or ".join(limits)),
+        ("seed", str(start["seed"])),
+    ]
+    return facts if settings else facts[-1:]
+
+
+def _run(events: Events) -> list[Fact]:
+    start, last = events.start, events.last
+    hardware, versions = start["hardware"], start["versions"]
+    facts = [("started", start["time"].replace("T", " ").replace("+00:00", " UTC"))]
+    if last:
+        ended = f" ({ENDINGS.get(events.end['reason'], events.end['reason'])})" if events.end else ""
+        facts.append(("time", f"{words.duration(last['seconds'])}{ended}"))
+    if events.steps and events.steps[-1]["seconds"]:
+        speed = events.steps[-1]["tokens"] / events.steps[-1]["seconds"]
+        facts.append(("speed", f"{speed:,.0f} tokens a second, validation included"))
+    if events.best:
+        facts.append(("best weights", f"step {events.best['step']:,}, epoch {events.best['epoch']:.3g}"))
+    size = f"{hardware['cores']} cores, {hardware['threads']} threads, {hardware['memory_gb']:g} GB"
+    device = [("device", hardware["device"])] if hardware["device"] != "cpu" else []
+    return [
+        *facts,
+        *device,
+        ("processor", hardware["cpu"]),
+        ("machine", size),
+        ("versions", ", ".join(f"{name} {version}" for name, version in versions.items())),
+    ]

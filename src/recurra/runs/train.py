@@ -1,0 +1,220 @@
+"""From a task and data to a trained run."""
+
+import hashlib
+import itertools
+import os
+import shlex
+import sys
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from recurra.config import override, to_dict
+from recurra.datasets import Splits
+from recurra.errors import InputError, RunError
+from recurra.heads import HEADS
+from recurra.modalities import MODALITIES, Modality
+from recurra.model import Model, read_config
+from recurra.runs import machine
+from recurra.runs.config import RunConfig, changed, defaults, from_run, is_setting, read_settings
+from recurra.runs.log import Display, RunLog, Silent
+from recurra.runs.run import FRAME, Run, load, load_splits, read_events
+from recurra.sequences.batches import Separate, Streams
+from recurra.tasks import TASKS, Task
+from recurra.training import fit, make_fabric
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+SAMPLE_TOKENS = 300
+SAMPLE_PROMPT = 20
+SAMPLE_TEMPERATURES = (0.5, 0.8, 1.0)
+
+
+def train(
+    task: str,
+    data: "str | Path | pd.DataFrame | None" = None,
+    *,
+    out: str | Path | None = None,
+    config: str | Path | None = None,
+    resume: bool = False,
+    display: Display | None = None,
+    **options: Any,
+) -> Run:
+    """Trains a task's model on data and leaves a run folder behind.
+
+    task: a name from ``recurra tasks``. data: a file, a folder, a data set's name, a data frame; None: the
+    task's default data set. out: the run folder; None: ``runs/<task>``, numbered where that exists.
+    config: a TOML file of settings. resume: continue the training in ``out``. options: a role's column
+    (``text="review"``) or any setting, by its path or its last word (``hidden=128``, ``epochs=3``); dots in a
+    path are written as two underscores (``training__rate=1e-3``).
+
+    Raises InputError, MissingFileError or RunError before anything is written.
+
+    >>> import recurra
+    >>> run = recurra.train("sentiment", "reviews.csv", text="review", label="stars")  # doctest: +SKIP
+    """
+    display = display or Silent()
+    kind = TASKS.get(task)
+    frame = None if data is None or isinstance(data, str | Path) else data
+    if resume:
+        return _resume(out, options, frame, display)
+    settings = _settings(kind, config, options)
+    if data is not None:
+        settings["data.source"] = str(data) if frame is None else FRAME
+    folder = _new_folder(out, kind.name)
+    # Once with the general defaults, to find the data; then again over the settings that suit those data.
+    splits = load_splits(changed(defaults(kind), settings), frame)
+    chosen = changed(override(defaults(kind), dict(splits.defaults)), settings)
+    chosen = replace(chosen, data=replace(chosen.data, columns=splits.columns))
+    head = HEADS.get(kind.output)
+    modality = MODALITIES.get(kind.input).fit(chosen.modality, splits.train[kind.roles[0]], running=head.running)
+    model = _new_model(chosen, modality, head.learn(chosen.head, splits.train))
+    return _fit(folder, chosen, splits, model, display)
+
+
+def _settings(kind: Task, file: str | Path | None, options: dict[str, Any]) -> dict[str, Any]:
+    """A recipe's settings with a user's options over them."""
+    settings = read_settings(Path(file)) if file else {}
+    if settings.pop("task", kind.name) != kind.name:
+        raise InputError(f"{file}: a recipe for another task than {kind.name}")
+    start = defaults(kind)
+    for key, value in options.items():
+        key = key.replace("__", ".")
+        column = key in kind.roles and not is_setting(start, key)
+        settings[f"data.columns.{key}" if column else key] = value
+    return settings
+
+
+def _new_folder(out: str | Path | None, task: str) -> Path:
+    """Where the run will go. Raises RunError where that is taken or cannot be written."""
+    folder = Path(out) if out else next(p for p in _numbered(Path("runs") / task) if not p.exists())
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise RunError(f"{folder}: already exists; choose another folder, or continue its training with --resume")
+    parent = next(p for p in [folder, *folder.absolute().parents] if p.exists())
+    if not parent.is_dir() or not os.access(parent, os.W_OK):
+        raise RunError(f"{folder}: {parent} cannot be written to; choose another folder")
+    return folder
+
+
+def _numbered(path: Path) -> Iterator[Path]:
+    yield path
+    for number in itertools.count(2):
+        yield path.with_name(f"{path.name}-{number}")
+
+
+def _new_model(config: RunConfig, modality: Modality, known: dict[str, Any]) -> Model:
+    torch.manual_seed(config.seed)
+    return Model(config.model, modality, known, to_dict(config))
+
+
+def _resume(out: str | Path | None, options: dict[str, Any], frame: "pd.DataFrame | None", display: Display) -> Run:
+    """Goes on with a run, with more epochs or minutes where asked. Raises InputError or RunError."""
+    if out is None:
+        raise InputError("resume: name the folder of the run to continue (--out)")
+    folder = Path(out)
+    old = from_run(read_config(folder))
+    if others := sorted(set(options) - {"epochs", "minutes"}):
+        raise InputError(f"resume: only epochs and minutes can be changed, not {', '.join(others)}")
+    config = changed(old, options)
+    events = read_events(folder)
+    ended = next((e["reason"] for e in reversed(events) if e["event"] == "end"), "interrupted")
+    if ended != "interrupted" and config == old:
+        raise InputError(f"{folder}: its training is complete ({ended}); give more --epochs or --minutes to go on")
+    if config.data.source == FRAME and frame is None:
+        raise InputError(f"{folder}: trained on a data frame; give the same one again to go on")
+    splits = load_splits(config, frame)
+    if events and events[0]["data"]["fingerprint"] != fingerprint(splits.train):
+        raise RunError(f"{folder}: the training data have changed since it was started; train anew")
+    described = Model.describe(folder)
+    return _fit(folder, config, splits, _new_model(config, described.modality, described.known), display)
+
+
+def _fit(folder: Path, config: RunConfig, splits: Splits, model: Model, display: Display) -> Run:
+    settings = config.training
+    fabric = make_fabric(settings)
+    batches = model.batches(
+        splits.train,
+        f"{splits.name} (train)",
+        tokens=settings.batch_tokens,
+        truncation=settings.truncation,
+        shuffle=True,
+    )
+    held_out = model.evaluation_batches(splits.valid, f"{splits.name} (valid)")
+    # The test data too are read before anything is written: a mistake in them must not cost a training.
+    test = None if splits.test is None else model.evaluation_batches(splits.test, f"{splits.name} (test)")
+    file = folder / "checkpoint" / "last.safetensors"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    model.save_description(folder)
+    log = RunLog(folder, display, tensorboard=settings.tensorboard)
+    if not file.exists():
+        log.rewind(0)
+        log.write("start", _start(config, splits, model, batches))
+    outcome = fit(
+        model,
+        batches,
+        settings,
+        objective=model.head.objective,
+        validate=lambda: model.measure(held_out).metrics(),
+        keep=lambda: model.save_weights(folder),
+        log=log,
+        checkpoint_file=file,
+        fabric=fabric,
+        seed=config.seed,
+    )
+    if outcome.best is None:
+        raise RunError(
+            f"{folder}: the loss was no longer a number before the first validation; "
+            "lower training.rate or training.clip_norm and train anew"
+        )
+    run = load(folder)
+    run.splits = splits
+    split, frame, rows = ("valid", splits.valid, held_out) if test is None else ("test", splits.test, test)
+    log.write("evaluation", _evaluation(run, splits.name, split, frame, rows))
+    run.report()
+    return run
+
+
+def _start(config: RunConfig, splits: Splits, model: Model, batches: Separate | Streams) -> dict[str, Any]:
+    frames = {"train": splits.train, "valid": splits.valid, "test": splits.test}
+    rows = {split: len(frame) for split, frame in frames.items() if frame is not None}
+    return {
+        "time": datetime.now(UTC).isoformat(timespec="seconds"),
+        "task": config.task,
+        "command": shlex.join(["recurra", *sys.argv[1:]]) if Path(sys.argv[0]).name == "recurra" else None,
+        "seed": config.seed,
+        "parameters": model.parameter_count,
+        "hardware": machine.hardware(),
+        "versions": machine.versions(),
+        "data": {
+            "name": splits.name,
+            "rows": rows,
+            "tokens": {"train": batches.steps_per_epoch},
+            "columns": splits.columns,
+            "notes": [*splits.notes, *model.modality.notes(splits.train[model.modality.role])],
+            "fingerprint": fingerprint(splits.train),
+        },
+    }
+
+
+def _evaluation(run: Run, name: str, split: str, frame: "pd.DataFrame", batches: Separate | Streams) -> dict[str, Any]:
+    meter = run.model.measure(batches)
+    details = meter.details(frame)
+    if run.model.head.running:
+        prompt = str(frame[run.task.roles[0]].iloc[0])[:SAMPLE_PROMPT]
+        details["samples"] = [
+            {"prompt": prompt, "text": "".join(run.generate(prompt, SAMPLE_TOKENS, temperature=t)), "temperature": t}
+            for t in SAMPLE_TEMPERATURES
+        ]
+    return {"data": name, "split": split, "metrics": meter.metrics(), "details": details}
+
+
+def fingerprint(frame: "pd.DataFrame") -> str:
+    """Changes when any row of the data does."""
+    from pandas.util import hash_pandas_object
+
+    return hashlib.sha256(hash_pandas_object(frame, index=False).to_numpy().tobytes()).hexdigest()[:16]

@@ -1,0 +1,123 @@
+"""How sequences become batches: apart, or as parallel streams that are read on and on.
+
+Both are plain functions of a seed and an epoch, so that a training resumed in the middle of an epoch sees the
+batches that it would have seen.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from recurra.sequences.ragged import Ragged
+
+
+@dataclass(frozen=True)
+class Batch:
+    """inputs: B sequences. targets: what the head learns from them.
+
+    carry: whether the state continues from the batch before. rows: [B], which sequences of the data these are.
+    """
+
+    inputs: Ragged
+    targets: Tensor | Ragged | None
+    carry: bool = False
+    rows: Tensor | None = None
+
+
+class Separate:
+    """Batches of independent sequences of similar length, each of about ``tokens`` steps.
+
+    Sequences of similar length are put together because a batch takes as many steps as its longest sequence has.
+    With ``shuffle`` the order is drawn anew each epoch; without, batches are the same each time.
+    """
+
+    # Batches drawn together and sorted by length: larger is faster, smaller is more random.
+    POOL = 32
+
+    def __init__(self, inputs: Ragged, targets: Tensor | Ragged | None, tokens: int, *, shuffle: bool):
+        self.inputs, self.targets, self.tokens, self.shuffle = inputs, targets, tokens, shuffle
+
+    def indices(self, seed: int, epoch: int) -> list[Tensor]:
+        """The rows of each batch of this epoch."""
+        lengths = self.inputs.lengths
+        draw = torch.Generator().manual_seed(_mix(seed, epoch))
+        order = torch.randperm(len(lengths), generator=draw) if self.shuffle else torch.arange(len(lengths))
+        mean = max(1.0, lengths.double().mean().item()) if len(lengths) else 1.0
+        pool = max(1, int(self.POOL * self.tokens / mean)) if self.shuffle else max(1, len(order))
+        batches = [b for part in order.split(pool) for b in self._cut(part[lengths[part].argsort(stable=True)])]
+        if not self.shuffle:
+            return batches
+        return [batches[i] for i in torch.randperm(len(batches), generator=draw).tolist()]
+
+    def _cut(self, rows: Tensor) -> list[Tensor]:
+        batches, start, total = [], 0, 0
+        for i, length in enumerate(self.inputs.lengths[rows].tolist()):
+            if total and total + length > self.tokens:
+                batches.append(rows[start:i])
+                start, total = i, 0
+            total += length
+        return [*batches, rows[start:]]
+
+    def epoch(self, seed: int, epoch: int, start: int = 0) -> Iterator[Batch]:
+        """The epoch's batches from number ``start`` on."""
+        for rows in self.indices(seed, epoch)[start:]:
+            yield Batch(self.inputs[rows], None if self.targets is None else self.targets[rows], rows=rows)
+
+    def count(self, seed: int, epoch: int) -> int:
+        """Batches in this epoch."""
+        return len(self.indices(seed, epoch))
+
+    @property
+    def steps_per_epoch(self) -> int:
+        return int(self.inputs.offsets[-1])
+
+
+class Streams:
+    """One long sequence read as ``streams`` parallel ones, ``steps`` at a time, each step's target the next token.
+
+    The state is carried from batch to batch: truncated backpropagation through time (Williams & Peng 1990).
+    With ``shuffle``, every epoch after the first begins with a shorter batch, drawn from the seed, so that the
+    places where the gradient is cut move.
+    """
+
+    def __init__(self, tokens: Tensor, streams: int, steps: int, *, shuffle: bool):
+        """tokens: [N + 1]; N steps are predicted. Fewer streams are used where N is small."""
+        self.tokens, self.truncation, self.shuffle = tokens, steps, shuffle
+        n = tokens.shape[0] - 1
+        streams = max(1, min(streams, n // max(1, steps)))
+        # Streams differ by one step at most, and no token is left out.
+        self.bounds = torch.arange(streams + 1) * n // streams
+
+    def _cuts(self, seed: int, epoch: int) -> list[int]:
+        longest = int(self.bounds.diff().max())
+        first = self.truncation
+        if self.shuffle and epoch > 0 and self.truncation > 1:
+            draw = torch.Generator().manual_seed(_mix(seed, epoch))
+            first = int(torch.randint(1, self.truncation + 1, (), generator=draw))
+        return [0, *range(first, longest, self.truncation), longest]
+
+    def epoch(self, seed: int, epoch: int, start: int = 0) -> Iterator[Batch]:
+        """The epoch's batches from number ``start`` on; the first of an epoch does not continue anything."""
+        cuts = self._cuts(seed, epoch)
+        for i in range(start, len(cuts) - 1):
+            begin = torch.minimum(self.bounds[:-1] + cuts[i], self.bounds[1:])
+            end = torch.minimum(self.bounds[:-1] + cuts[i + 1], self.bounds[1:])
+            offsets = torch.cat([torch.zeros(1, dtype=torch.int64), (end - begin).cumsum(0)])
+            where = torch.arange(int(offsets[-1])) + torch.repeat_interleave(begin - offsets[:-1], end - begin)
+            inputs = Ragged(self.tokens[where], offsets)
+            yield Batch(inputs, inputs.with_values(self.tokens[where + 1]), carry=i > 0)
+
+    def count(self, seed: int, epoch: int) -> int:
+        """Batches in this epoch."""
+        return len(self._cuts(seed, epoch)) - 1
+
+    @property
+    def steps_per_epoch(self) -> int:
+        return int(self.bounds[-1])
+
+
+def _mix(seed: int, epoch: int) -> int:
+    """A seed for this epoch; neighbouring seeds must not share epochs."""
+    return (seed * 1_000_003 + epoch * 7_919 + 12_345) % (1 << 62)

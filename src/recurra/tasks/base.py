@@ -1,0 +1,21 @@
+"""What a task is: names and defaults, nothing that computes."""
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class Task:
+    """A modality, a head and good defaults under the name people search for.
+
+    input, output: names of the modality and the head. roles: the data columns it needs. dataset: what it is
+    trained on when no data are named. defaults: settings that differ from the general ones, by dotted path.
+    """
+
+    name: str
+    summary: str
+    shape: str
+    input: str
+    output: str
+    roles: tuple[str, ...]
+    dataset: str
+    defaults: dict[str, object] = field(default_factory=dict)

@@ -1,0 +1,172 @@
+"""Every registered data set is what it says, as far as its files are at hand."""
+
+import os
+import re
+import subprocess
+import sys
+from collections import Counter
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from recurra.datasets import DATASETS, DataConfig, Dataset, Splits, load
+from recurra.modalities.text import Text, TextConfig
+
+RUNNING = "language-model"
+
+# Rows of train, valid and test; by the publishers' counts where there are some, the rest follows from them.
+ROWS = {
+    "imdb": (18_000, 2_000, 5_000),
+    "mr-polarity": (8_530, 1_066, 1_066),
+    "ptb": (1, 1, 1),
+    "pydoc": (1, 1, 1),
+    "sst2": (6_920, 872, 1_821),
+    "tinyshakespeare": (1, 1, 1),
+    "trec-qc": (4_907, 545, 500),
+    "wikitext2": (1, 1, 1),
+}
+
+
+@pytest.fixture(params=DATASETS.names())
+def name(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@cache
+def loaded(name: str, label: str = "label", test_fraction: float = 0.1, fresh: int = 0) -> Splits:
+    """The data set's parts; ``fresh`` only sets one reading apart from another."""
+    dataset: Dataset = DATASETS.get(name)
+    folder = os.environ.get("RECURRA_DATA")
+    for file in dataset.files.values():
+        if not folder or not (Path(folder) / file.path).is_file():
+            pytest.skip(f"{file.path} is not at hand: RECURRA_DATA is {'without it' if folder else 'not set'}")
+    config = DataConfig(source=name, test_fraction=test_fraction)
+    if dataset.task == RUNNING:
+        return load(config, ("text",), running=True)
+    return load(replace(config, columns={"label": label}), ("text", "label"))
+
+
+def test_it_describes_itself(name: str) -> None:
+    dataset: Dataset = DATASETS.get(name)
+    assert dataset.name.replace("_", "-") == name
+    for sentence in (dataset.summary, dataset.size, dataset.task, dataset.licence, dataset.source):
+        assert sentence
+        assert "\n" not in sentence
+    for file in dataset.files.values():
+        assert file.path.startswith(f"{dataset.name}/")
+        assert file.url.startswith("https://")
+        # What a URL serves is taken as it is; only archives, which their readers unpack, may be compressed.
+        assert not re.search(r"(?<!\.tar)\.(xz|gz|bz2)$", file.url)
+        for checksum in filter(None, (file.hash, file.url_hash)):
+            kind, _, digits = checksum.partition(":")
+            assert re.fullmatch("[0-9a-f]+", digits)
+            assert len(digits) == {"sha256": 64, "sha1": 40, "md5": 32}[kind]
+    assert all(key.startswith("modality.") for key in dataset.defaults)
+
+
+def test_it_has_the_rows_that_it_should(name: str) -> None:
+    splits = loaded(name)
+    assert splits.test is not None
+    assert (len(splits.train), len(splits.valid), len(splits.test)) == ROWS[name]
+    for frame in (splits.train, splits.valid, splits.test):
+        assert frame.notna().to_numpy().all()
+        assert list(frame.columns) == list(splits.columns)
+    assert not any("left out" in note or "guessed" in note for note in splits.notes)
+
+
+def test_it_is_the_same_every_time(name: str) -> None:
+    one, two = loaded(name), loaded(name, fresh=1)
+    assert one.test is not None
+    assert two.test is not None
+    assert one.train.equals(two.train)
+    assert one.test.equals(two.test)
+
+
+def test_what_was_cut_off_shares_no_text_with_training(name: str) -> None:
+    splits = loaded(name)
+    cut_off = [part for part in ("valid", "test") if any(f"% for {part}" in note for note in splits.notes)]
+    for part in cut_off:
+        frame = getattr(splits, part)
+        assert set(frame["text"]).isdisjoint(splits.train["text"])
+
+
+def test_listing_all_imports_nothing_heavy() -> None:
+    code = (
+        "import sys; from recurra.datasets import DATASETS; DATASETS.all();"
+        "print([m for m in ('torch', 'pandas', 'numpy', 'pooch', 'rich') if m in sys.modules])"
+    )
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert found.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize(
+    ("name", "tokens", "types"),
+    [("ptb", (929_589, 73_760, 82_430), 10_000), ("wikitext2", (2_088_628, 217_646, 245_569), 33_278)],
+)
+def test_word_counts_are_the_published_ones(name: str, tokens: tuple[int, int, int], types: int) -> None:
+    splits = loaded(name)
+    assert splits.test is not None
+    assert splits.defaults == {"modality.unit": "space"}
+    text = Text.fit(TextConfig(unit="space"), splits.train["text"], running=True)
+    assert text.size == types
+    encoded = [text.encode_counted(frame["text"]) for frame in (splits.train, splits.valid, splits.test)]
+    assert tuple(len(part.ragged.values) for part in encoded) == tokens
+    assert encoded[0].unknown == splits.train["text"].iloc[0].split().count("<unk>") > 0
+
+
+def test_tinyshakespeare_holds_out_what_nanogpt_does() -> None:
+    splits = loaded("tinyshakespeare")
+    assert splits.test is not None
+    train, valid, test = (frame["text"].iloc[0] for frame in (splits.train, splits.valid, splits.test))
+    assert len(train + valid) == 1_003_854
+    assert len(train + valid + test) == 1_115_394
+    assert len(set(train + valid + test)) == 65
+    assert test.startswith("?\n\nGREMIO:\nGood morrow, neighbour Baptista.")
+
+
+def test_pydoc_holds_out_its_end_at_line_ends() -> None:
+    splits = loaded("pydoc")
+    assert splits.test is not None
+    train, valid, test = (frame["text"].iloc[0] for frame in (splits.train, splits.valid, splits.test))
+    assert len(train) > 300_000
+    assert train.endswith("\n")
+    assert valid.endswith("\n")
+    assert 0.045 < len(test) / len(train + valid + test) < 0.055
+    assert 0.045 < len(valid) / len(train + valid + test) < 0.055
+
+
+@pytest.mark.parametrize("name", ["sst2", "mr-polarity", "imdb"])
+def test_sentiment_has_both_classes_nearly_alike(name: str) -> None:
+    splits = loaded(name)
+    for frame in (splits.train, splits.valid, splits.test):
+        assert frame is not None
+        counts = frame["label"].value_counts()
+        assert set(counts.index) == {"negative", "positive"}
+        assert counts.max() / counts.min() < 1.1
+
+
+def test_imdb_tests_on_no_review_that_it_trains_on() -> None:
+    splits = loaded("imdb")
+    assert not any("trained on" in note for note in splits.notes)
+    assert Counter(splits.test["label"]) == {"negative": 2_500, "positive": 2_500}  # type: ignore[index]
+
+
+def test_trec_qc_has_coarse_and_fine_classes() -> None:
+    coarse, fine = loaded("trec-qc"), loaded("trec-qc", label="fine")
+    assert set(coarse.train["label"]) == {"ABBR", "DESC", "ENTY", "HUM", "LOC", "NUM"}
+    assert fine.train["label"].nunique() == 50
+    assert "10 of 500 test rows have a text that is also trained on" in coarse.notes
+    assert any("sister\xf0city" in text for frame in (coarse.train, coarse.valid) for text in frame["text"])
+
+
+def test_sst2_and_mr_polarity_share_sentences_as_their_files_warn() -> None:
+    def squeezed(text: str) -> str:
+        return re.sub("[^a-z0-9]", "", text)
+
+    test = loaded("sst2").test
+    assert test is not None
+    whole = loaded("mr-polarity", test_fraction=0)
+    known = {squeezed(text) for frame in (whole.train, whole.valid) for text in frame["text"]}
+    assert sum(squeezed(text) in known for text in test["text"]) > 1_400

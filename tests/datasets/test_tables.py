@@ -1,0 +1,157 @@
+"""Every file format: the rows it gives, and the errors it names."""
+
+import gzip
+import json
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from recurra.datasets import tables
+from recurra.datasets.tables import frame_of, read_table
+from recurra.errors import DataError, InputError, MissingFileError
+
+ROWS = {
+    "text": ['She said "no", twice', "two\nlines", " padded ", "NA", "日本; | 🙂"],
+    "label": ["1", "0", "null", "", "1.0"],
+}
+
+
+def read(path: Path, header: bool = True, running: bool = False) -> pd.DataFrame:
+    return read_table(path, "utf-8", header, running)
+
+
+def as_lists(frame: pd.DataFrame) -> dict[str, list[object]]:
+    return {name: list(frame[name]) for name in frame.columns}
+
+
+def write(path: Path, text: str) -> Path:
+    path.write_bytes(text.encode())
+    return path
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
+def test_csv_holds_what_was_written(tmp_path: Path, delimiter: str) -> None:
+    pd.DataFrame(ROWS).to_csv(tmp_path / "a.csv", index=False, sep=delimiter)
+    frame = read(tmp_path / "a.csv")
+    assert as_lists(frame) == ROWS
+    assert list(frame.index) == [1, 2, 3, 4, 5]
+
+
+def test_compressed_csv_and_the_index_that_pandas_writes(tmp_path: Path) -> None:
+    pd.DataFrame(ROWS).to_csv(tmp_path / "a.csv.gz")
+    assert as_lists(read(tmp_path / "a.csv.gz")) == {"column 1": list("01234"), **ROWS}
+
+
+def test_a_field_may_be_long(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.csv", "text,label\n" + "x" * 300_000 + ",1\n")
+    assert len(read(path)["text"].iloc[0]) == 300_000
+
+
+def test_csv_without_a_header_numbers_its_columns(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.csv", "good film,pos\nbad film,neg\n")
+    assert as_lists(read(path, header=False)) == {"1": ["good film", "bad film"], "2": ["pos", "neg"]}
+
+
+def test_tsv_takes_quotes_as_they_are(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.tsv", 'text\tlabel\n"Great," he said\tpos\n"never closed\tneg\n\n')
+    assert as_lists(read(path)) == {"text": ['"Great," he said', '"never closed'], "label": ["pos", "neg"]}
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("a.csv", "text,label\nfine,1\nhello, world,0\n", r"a\.csv, line 3: 3 fields, but the first row has 2"),
+        ("a.csv", 'text,label\n"two\nlines",1\nshort\n', r"a\.csv, line 4: 1 fields, but the first row has 2"),
+        ("a.csv", 'text,label\nfine,1\n"open,0\nx,1\n', r"a\.csv, line 3: malformed row"),
+        ("a.csv", 'text,label\n"he said "no" twice",1\n', r"a\.csv, line 2: malformed row .* is doubled"),
+        ("a.csv", "text,text\nfine,1\n", "two columns are called 'text'; if the first row is data"),
+        ("a.tsv", "text\tlabel\nfine\t1\ntoo\tmany\ttabs\n", r"a\.tsv, line 3: 3 fields.*needs CSV"),
+        ("a.jsonl", '{"text": "a"}\n\n{"text": \n', r"a\.jsonl, line 3: not JSON"),
+        ("a.jsonl", '{"text": "a"}\n[1]\n', r"a\.jsonl, line 2: expected a JSON object"),
+        ("a.json", '[{"text": "a"},\n {"text" "b"}]', r"a\.json, line 2: not JSON"),
+        ("a.json", '[{"text": "a"}, 3]', r"a\.json, item 2: expected a JSON object"),
+        ("a.parquet", "not parquet", r"a\.parquet: cannot be read as Parquet"),
+    ],
+)
+def test_malformed_rows_are_named(tmp_path: Path, name: str, content: str, message: str) -> None:
+    with pytest.raises(DataError, match=message):
+        read(write(tmp_path / name, content))
+
+
+@pytest.mark.parametrize("name", ["a.csv", "a.tsv"])
+def test_nothing_but_empty_lines_is_refused(tmp_path: Path, name: str) -> None:
+    with pytest.raises(InputError, match="nothing but empty lines"):
+        read(write(tmp_path / name, "\n\n\n"))
+
+
+def test_json_lines_and_json_lists(tmp_path: Path) -> None:
+    rows = [{"text": "a\nb", "stars": 4}, {"text": "c", "extra": True}]
+    lines = write(tmp_path / "a.jsonl", "\n".join(map(json.dumps, rows)) + "\n\n")
+    expected = {"text": ["a\nb", "c"], "stars": [4, None], "extra": [None, True]}
+    assert as_lists(read(lines)) == expected
+    assert as_lists(read(write(tmp_path / "a.json", json.dumps(rows, indent=1)))) == expected
+
+
+def test_parquet_keeps_values_as_they_are(tmp_path: Path) -> None:
+    pd.DataFrame({"text": ["a", None, "c"], "n": [1, 2, 3]}).to_parquet(tmp_path / "a.parquet")
+    assert as_lists(read(tmp_path / "a.parquet")) == {"text": ["a", None, "c"], "n": [1, 2, 3]}
+
+
+def test_parquet_that_unpacks_to_more_than_memory_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pd.DataFrame({"text": ["same " * 1000] * 1000}).to_parquet(tmp_path / "a.parquet", use_dictionary=False)
+    assert (tmp_path / "a.parquet").stat().st_size < 1_000_000
+    monkeypatch.setattr("recurra.datasets.files.memory", lambda: 16_000_000)
+    with pytest.raises(InputError, match="holds more than 1 MB of data"):
+        read(tmp_path / "a.parquet")
+
+
+def test_plain_text_is_lines_or_one_running_text(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.txt", "one\n\ntwo\x85still two\n")
+    assert as_lists(read(path)) == {"text": ["one", "", "two\x85still two"]}
+    assert as_lists(read(path, running=True)) == {"text": ["one\n\ntwo\x85still two\n"]}
+
+
+def test_a_folder_is_a_row_a_file_with_its_sub_folder_as_label(tmp_path: Path) -> None:
+    for label, names in {"neg": ["0.txt", "1.txt.gz"], "pos": ["0.md"]}.items():
+        (tmp_path / label).mkdir()
+        for name in names:
+            content = f"{label} {name}\nmore".encode()
+            (tmp_path / label / name).write_bytes(gzip.compress(content) if name.endswith("gz") else content)
+    (tmp_path / "pos" / ".hidden").write_bytes(b"\0")
+    assert as_lists(read(tmp_path)) == {
+        "text": ["neg 0.txt\nmore", "neg 1.txt.gz\nmore", "pos 0.md\nmore"],
+        "label": ["neg", "neg", "pos"],
+    }
+    assert as_lists(read(tmp_path / "pos")) == {"text": ["pos 0.md\nmore"]}
+
+
+def test_folders_that_hold_other_things_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(InputError, match="holds no file"):
+        read(tmp_path)
+    write(tmp_path / "notes.txt", "text")
+    write(tmp_path / "reviews.csv", "text,label\na,1\n")
+    with pytest.raises(InputError, match=r"name the table itself: .*reviews\.csv"):
+        read(tmp_path)
+    (tmp_path / "reviews.csv").unlink()
+    (tmp_path / "photo.jpg").write_bytes(b"\xff\xd8\xff\xe0")
+    with pytest.raises(DataError, match=r"photo\.jpg: byte 0"):
+        read(tmp_path)
+    monkeypatch.setattr("recurra.datasets.files.memory", lambda: 16)
+    with pytest.raises(InputError, match="holds more than"):
+        read(tmp_path)
+
+
+def test_a_missing_path_is_named(tmp_path: Path) -> None:
+    with pytest.raises(MissingFileError, match=r"none\.csv: no such file or folder"):
+        read(tmp_path / "none.csv")
+
+
+def test_the_limit_of_the_csv_module_is_left_as_it_was(tmp_path: Path) -> None:
+    before = tables.csv.field_size_limit()
+    read(write(tmp_path / "a.csv", "text\na\n"))
+    assert tables.csv.field_size_limit() == before
+
+
+def test_frames_hold_half_a_surrogate_pair() -> None:
+    assert frame_of({"text": ["\ud800"]})["text"].tolist() == ["\ud800"]

@@ -1,0 +1,70 @@
+"""What every modality must do, over the modalities that there are."""
+
+import json
+from typing import Any
+
+import pytest
+import torch
+
+from recurra.modalities import MODALITIES, Modality
+from recurra.sequences import Ragged
+
+# A few rows of each modality, none of them empty, and a new one needs its own here.
+ROWS: dict[str, list[Any]] = {"text": ["A first text.", "and\na second", "x"]}
+
+
+@pytest.fixture(params=MODALITIES.names())
+def kind(request: pytest.FixtureRequest) -> type[Modality]:
+    found: type[Modality] = MODALITIES.get(str(request.param))
+    return found
+
+
+@pytest.fixture
+def rows(kind: type[Modality]) -> list[Any]:
+    return ROWS[next(name for name, found in MODALITIES.all().items() if found is kind)]
+
+
+@pytest.fixture(params=[False, True])
+def modality(kind: type[Modality], rows: list[Any], request: pytest.FixtureRequest) -> Modality:
+    return kind.fit(kind.config(), rows, request.param)
+
+
+def test_it_declares_its_settings_and_its_column(kind: type[Modality]) -> None:
+    assert kind.config() == kind.config()
+    assert kind.role.isidentifier()
+
+
+def test_rows_alone_and_together_are_the_same(modality: Modality, rows: list[Any]) -> None:
+    together = modality.encode_all(rows)
+    assert isinstance(together, Ragged)
+    assert len(together) == len(rows)
+    for row, sequence in zip(rows, together.unbind(), strict=True):
+        assert torch.equal(modality.encode(row), sequence)
+
+
+def test_no_rows_are_an_empty_batch(modality: Modality) -> None:
+    assert len(modality.encode_all([])) == 0
+
+
+def test_it_can_be_read_again(modality: Modality, rows: list[Any]) -> None:
+    for row in rows:
+        readable = modality.decode(modality.encode(row))
+        assert isinstance(readable, str)
+        assert readable
+
+
+def test_saved_and_loaded_it_is_the_same(kind: type[Modality], modality: Modality, rows: list[Any]) -> None:
+    again = kind.from_json(json.loads(json.dumps(modality.to_json())))
+    assert torch.equal(again.encode_all(rows).values, modality.encode_all(rows).values)
+    assert again.to_json() == modality.to_json()
+
+
+def test_its_encoder_gives_vectors_that_can_be_learnt(modality: Modality, rows: list[Any]) -> None:
+    batch = modality.encode_all(rows)
+    encoder = modality.encoder(5)
+    vectors = encoder(batch.values)
+    assert vectors.shape == (len(batch.values), 5)
+    vectors.sum().backward()
+    gradients = [p.grad for p in encoder.parameters()]
+    assert gradients
+    assert all(g is not None and bool(g.isfinite().all()) for g in gradients)

@@ -1,0 +1,76 @@
+"""How sequences become batches."""
+
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from recurra.sequences import Ragged
+from recurra.sequences.batches import Separate, Streams
+
+lengths = st.lists(st.integers(0, 30), min_size=1, max_size=40)
+
+
+def numbered(lengths: list[int]) -> Ragged:
+    """Sequences whose steps are all different, so that any step can be found again."""
+    offsets = torch.tensor([0, *torch.tensor(lengths).cumsum(0).tolist()])
+    return Ragged(torch.arange(int(offsets[-1])), offsets)
+
+
+@given(lengths, st.integers(1, 50), st.booleans(), st.integers(0, 5))
+def test_separate_gives_every_row_once_with_its_target(lengths, tokens, shuffle, epoch):
+    data = numbered(lengths)
+    targets = torch.arange(len(data)) * 10
+    rows = []
+    for batch in Separate(data, targets, tokens, shuffle=shuffle).epoch(3, epoch):
+        rows += batch.rows.tolist()
+        assert torch.equal(batch.targets, batch.rows * 10)
+        for row, sequence in zip(batch.rows.tolist(), batch.inputs, strict=True):
+            assert torch.equal(sequence, data[row])
+    assert sorted(rows) == list(range(len(data)))
+
+
+@given(lengths, st.integers(1, 50))
+def test_a_separate_batch_keeps_to_its_tokens_unless_one_sequence_is_longer(lengths, tokens):
+    for batch in Separate(numbered(lengths), None, tokens, shuffle=True).epoch(0, 0):
+        assert batch.inputs.values.shape[0] <= tokens or (batch.inputs.lengths > 0).sum() == 1
+
+
+def test_separate_order_follows_seed_and_epoch():
+    separate = Separate(numbered([3] * 50), None, 6, shuffle=True)
+
+    def order(seed: int, epoch: int) -> list[int]:
+        return [r for rows in separate.indices(seed, epoch) for r in rows.tolist()]
+
+    assert order(1, 0) == order(1, 0)
+    assert order(1, 0) != order(1, 1)
+    assert order(1, 1) != order(2, 0)
+
+
+@given(st.integers(1, 300), st.integers(1, 8), st.integers(1, 40), st.integers(0, 3))
+def test_streams_predict_every_token_once_and_go_on_where_they_stopped(n, streams, steps, epoch):
+    reader = Streams(torch.arange(n + 1), streams, steps, shuffle=True)
+    reached: dict[int, int] = {}
+    seen = []
+    batches = list(reader.epoch(5, epoch))
+    assert len(batches) == reader.count(5, epoch)
+    for i, batch in enumerate(batches):
+        assert batch.carry == (i > 0)
+        assert torch.equal(batch.targets.values, batch.inputs.values + 1)
+        assert int(batch.inputs.lengths.max()) <= steps
+        for stream, sequence in enumerate(batch.inputs):
+            for token in sequence.tolist():
+                assert reached.get(stream, token - 1) == token - 1
+                reached[stream] = token
+                seen.append(token)
+    assert sorted(seen) == list(range(n))
+
+
+@given(st.integers(2, 200), st.integers(1, 4), st.integers(1, 20), st.integers(0, 2), st.integers(0, 30))
+def test_an_epoch_begun_in_its_middle_is_the_same_epoch(n, streams, steps, epoch, start):
+    for reader in (
+        Streams(torch.arange(n), streams, steps, shuffle=True),
+        Separate(numbered([n % 7 + 1] * 20), None, 10, shuffle=True),
+    ):
+        whole = list(reader.epoch(1, epoch))
+        rest = list(reader.epoch(1, epoch, start=start))
+        assert [b.inputs.values.tolist() for b in rest] == [b.inputs.values.tolist() for b in whole[start:]]
