@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from recurra.config import override
-from recurra.datasets import DataConfig, Splits, load, read_rows
+from recurra.datasets import DATASETS, DataConfig, Dataset, Splits, load, read_rows
 from recurra.errors import InputError, MissingFileError, UnknownNameError
 
 BOTH = ("text", "label")
@@ -43,7 +43,7 @@ def test_a_file_is_split_and_what_was_done_is_said(reviews: Path) -> None:
     for frame in (splits.train, splits.valid, splits.test):
         assert frame is not None
         assert frame["label"].value_counts().to_dict() == {"0": len(frame) // 2, "1": len(frame) // 2}
-        assert all(row["text"] == f"film number {number - 1}" for number, row in frame.iterrows())
+        assert frame["text"].tolist() == [f"film number {number - 1}" for number in frame.index]
 
 
 def test_files_of_ones_own_are_left_as_they_are(reviews: Path, tmp_path: Path) -> None:
@@ -148,7 +148,7 @@ def test_rows_of_a_new_file_have_the_columns_asked_for(tmp_path: Path) -> None:
     lines = tmp_path / "lines.txt"
     lines.write_text("one\ntwo\n")
     assert read_rows(str(lines), ("text",), {}).frame["text"].tolist() == ["one", "two"]
-    with pytest.raises(InputError, match="which column is the label"):
+    with pytest.raises(InputError, match="needed are one each for text and label"):
         read_rows(str(lines), BOTH, {})
 
 
@@ -156,6 +156,14 @@ def test_rows_of_a_data_set_are_its_test_rows() -> None:
     test = load(DataConfig(source="pydoc"), ("text",), running=True).test
     assert test is not None
     assert read_rows("pydoc", ("text",), {}, running=True).frame.equals(test)
+
+
+def test_rows_of_a_data_set_without_a_test_are_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = Dataset("whole", "", "", "", "", "", lambda _: {"train": {"text": ["a", "b"]}})
+    monkeypatch.setattr(DATASETS, "get", lambda name: whole)
+    rows = read_rows("pydoc", ("text",), {})
+    assert rows.frame["text"].tolist() == ["a", "b"]
+    assert rows.notes == ["whole: a data set without test rows of its own; these are all its rows"]
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """Every file format: the rows it gives, and the errors it names."""
 
+import csv
 import gzip
 import json
 from pathlib import Path
@@ -7,7 +8,6 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from recurra.datasets import tables
 from recurra.datasets.tables import frame_of, read_table
 from recurra.errors import DataError, InputError, MissingFileError
 
@@ -148,9 +148,9 @@ def test_a_missing_path_is_named(tmp_path: Path) -> None:
 
 
 def test_the_limit_of_the_csv_module_is_left_as_it_was(tmp_path: Path) -> None:
-    before = tables.csv.field_size_limit()
+    before = csv.field_size_limit()
     read(write(tmp_path / "a.csv", "text\na\n"))
-    assert tables.csv.field_size_limit() == before
+    assert csv.field_size_limit() == before
 
 
 def test_frames_hold_half_a_surrogate_pair() -> None:

@@ -19,7 +19,7 @@ KINDS = {
     "lstm-projected": ("LSTM", {"proj_size": 2}),
     "gru": ("GRU", {}),
 }
-I, H, B, T = 3, 4, 3, 3  # noqa: E741 (the project's letters)
+INPUT, H, B, T = 3, 4, 3, 3
 TOLERANCE = 1e-9
 
 every_kind = pytest.mark.parametrize("kind", KINDS)
@@ -28,7 +28,7 @@ every_kind = pytest.mark.parametrize("kind", KINDS)
 def pair(kind, **options):
     """torch's module and ours, with the same weights, each loaded from the other's state_dict."""
     name, more = KINDS[kind]
-    theirs, mine = (getattr(m, name)(I, H, dtype=torch.float64, **more, **options) for m in (nn, ours))
+    theirs, mine = (getattr(m, name)(INPUT, H, dtype=torch.float64, **more, **options) for m in (nn, ours))
     mine.load_state_dict(theirs.state_dict())
     theirs.load_state_dict(mine.state_dict())
     return theirs, mine
@@ -45,8 +45,8 @@ def source(form, batch_first):
     """A tensor of numbers and the function that brings it into the form."""
     lengths = {"sorted": [3, 1, 1], "unsorted": [2, 3, 1], "ragged": [2, 3, 2]}.get(form)
     if form == "unbatched":
-        return torch.randn(T, I, dtype=torch.float64), lambda x: x
-    padded = torch.randn(*((B, T) if batch_first else (T, B)), I, dtype=torch.float64)
+        return torch.randn(T, INPUT, dtype=torch.float64), lambda x: x
+    padded = torch.randn(*((B, T) if batch_first else (T, B)), INPUT, dtype=torch.float64)
     if form == "padded":
         return padded, lambda x: x
     options = {"batch_first": batch_first, "enforce_sorted": form == "sorted"}
@@ -106,7 +106,7 @@ def test_same_seed_gives_the_same_weights(kind):
     made = []
     for module in (nn, ours):
         torch.manual_seed(3)
-        made.append(getattr(module, name)(I, H, num_layers=2, bidirectional=True, **more))
+        made.append(getattr(module, name)(INPUT, H, num_layers=2, bidirectional=True, **more))
     theirs, mine = (list(m.named_parameters()) for m in made)
     assert [n for n, _ in mine] == [n for n, _ in theirs]
     assert all(torch.equal(a, b) for (_, a), (_, b) in zip(mine, theirs, strict=True))
@@ -116,7 +116,7 @@ def test_same_seed_gives_the_same_weights(kind):
 @every_kind
 def test_a_ragged_goes_in_and_comes_out_even_with_empty_sequences(kind):
     _, mine = pair(kind, num_layers=2, bidirectional=True)
-    sequences = [torch.randn(n, I, dtype=torch.float64) for n in (2, 0, 5)]
+    sequences = [torch.randn(n, INPUT, dtype=torch.float64) for n in (2, 0, 5)]
     x = Ragged.from_list(sequences)
     y, last = mine(x)
     assert isinstance(y, Ragged)
@@ -135,7 +135,7 @@ def test_nothing_in_nothing_out(kind, shape):
     _, mine = pair(kind)
     states = [torch.randn(1, shape[1], s, dtype=torch.float64) for s in ([mine.proj_size or H, H])]
     hx = tuple(states) if isinstance(mine, ours.LSTM) else states[0]
-    y, last = mine(torch.zeros(*shape, I, dtype=torch.float64), hx)
+    y, last = mine(torch.zeros(*shape, INPUT, dtype=torch.float64), hx)
     assert y.shape == (*shape, mine.proj_size or H)
     for a, b in zip(last if isinstance(last, tuple) else (last,), states, strict=False):
         assert torch.equal(a, b)
@@ -145,24 +145,24 @@ def test_nothing_in_nothing_out(kind, shape):
 @pytest.mark.parametrize("batch_first", [False, True])
 def test_output_can_be_viewed_flat(kind, batch_first):
     _, mine = pair(kind, batch_first=batch_first)
-    y, _ = mine(torch.randn(B, T, I, dtype=torch.float64))
+    y, _ = mine(torch.randn(B, T, INPUT, dtype=torch.float64))
     assert y.view(B * T, -1).shape[0] == B * T
     mine.flatten_parameters()
 
 
 def test_dropout_is_between_layers_and_in_training_only():
     theirs, mine = pair("gru", num_layers=3, dropout=1.0)
-    x = torch.randn(T, B, I, dtype=torch.float64)
+    x = torch.randn(T, B, INPUT, dtype=torch.float64)
     assert_same(mine(x), theirs(x))
     with_nothing = mine(x)[0]
     theirs.eval(), mine.eval()
     assert_same([mine(x)[0]], [theirs(x)[0]])
     assert not torch.equal(mine(x)[0], with_nothing)
-    last = ours.GRU(I, H, num_layers=2, dropout=0.5)
-    y, _ = last(torch.randn(200, B, I))
+    last = ours.GRU(INPUT, H, num_layers=2, dropout=0.5)
+    y, _ = last(torch.randn(200, B, INPUT))
     assert not y.eq(0).any()
     with pytest.warns(UserWarning, match="num_layers=1"):
-        ours.GRU(I, H, dropout=0.5)
+        ours.GRU(INPUT, H, dropout=0.5)
 
 
 @every_kind
@@ -170,7 +170,7 @@ def test_packed_rows_of_one_length_in_any_order(kind):
     """torch may shuffle equals when it sorts; states must follow their rows."""
     theirs, mine = pair(kind, bidirectional=True)
     order, back = torch.tensor([2, 0, 1]), torch.tensor([1, 2, 0])
-    data, sizes = torch.randn(T * B, I, dtype=torch.float64), torch.full((T,), B)
+    data, sizes = torch.randn(T * B, INPUT, dtype=torch.float64), torch.full((T,), B)
     packed = PackedSequence(data, sizes, order, back)
     states = initial(theirs, "sorted")
     hx = tuple(states) if len(states) == 2 else states[0]
@@ -179,14 +179,14 @@ def test_packed_rows_of_one_length_in_any_order(kind):
 
 
 def test_half_of_the_features_are_dropped():
-    layer = ours.RNN(I, 50, num_layers=2, dropout=0.5, nonlinearity="relu")
+    layer = ours.RNN(INPUT, 50, num_layers=2, dropout=0.5, nonlinearity="relu")
     with torch.no_grad():
         layer.weight_hh_l1.zero_()
         layer.weight_ih_l1.copy_(torch.eye(50))
         for bias in (layer.bias_ih_l1, layer.bias_hh_l1):
             bias.zero_()
         layer.bias_ih_l0.fill_(9.0)
-    y, _ = layer(torch.randn(40, B, I))
+    y, _ = layer(torch.randn(40, B, INPUT))
     assert 0.45 < y.eq(0).double().mean() < 0.55
 
 
@@ -194,12 +194,12 @@ def test_it_copies_moves_and_warns_of_nothing():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         for name, more in KINDS.values():
-            layer = getattr(ours, name)(I, H, num_layers=2, dropout=0.1, bidirectional=True, **more)
-            for form in (torch.randn(T, B, I), Ragged.from_list([torch.randn(2, I), torch.randn(1, I)])):
+            layer = getattr(ours, name)(INPUT, H, num_layers=2, dropout=0.1, bidirectional=True, **more)
+            for form in (torch.randn(T, B, INPUT), Ragged.from_list([torch.randn(2, INPUT), torch.randn(1, INPUT)])):
                 y, _ = copy.deepcopy(layer)(form)
                 (y.values if isinstance(y, Ragged) else y).sum().backward()
-            assert layer.double()(torch.randn(T, I).double())[0].dtype == torch.float64
-            assert getattr(ours, name)(I, H, device="meta", **more).weight_ih_l0.device.type == "meta"
+            assert layer.double()(torch.randn(T, INPUT).double())[0].dtype == torch.float64
+            assert getattr(ours, name)(INPUT, H, device="meta", **more).weight_ih_l0.device.type == "meta"
 
 
 @pytest.mark.parametrize(

@@ -56,7 +56,7 @@ def _gathered(
     layout = x.layout
     packed, sizes = layout.pack(x.values, reverse), layout.batch_sizes
     active, empty = layout.order.tensor_split([int(sizes[0])])
-    states = initial if length else tuple(s.index_select(0, active) for s in initial)
+    states = tuple(s.index_select(0, active) for s in initial)
     if length is None:
         output, finals = _call(cell, packed, sizes, states, weights)
     else:

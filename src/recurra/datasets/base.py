@@ -57,21 +57,21 @@ class File:
 
         from recurra.datasets._progress import Bar
 
-        cache = Path(pooch.os_cache("recurra")) / PurePosixPath(self.path).parent
+        name = PurePosixPath(self.url).name
         try:
-            with Bar(self.url) as bar:
-                name = pooch.retrieve(
+            with Bar(name) as bar:
+                file = pooch.retrieve(
                     self.url,
                     known_hash=self.url_hash or self.hash,
-                    fname=self.url.rsplit("/", 1)[-1],
-                    path=cache,
+                    fname=name,
+                    path=Path(pooch.os_cache("recurra")) / PurePosixPath(self.path).parent,
                     downloader=pooch.HTTPDownloader(progressbar=bar, chunk_size=1 << 16),
                 )
         except OSError as error:  # which the errors of requests are as well
             raise MissingFileError(f"{self.url}: cannot be downloaded ({error}); try again, or {put}") from error
         except ValueError as error:
             raise DataError(f"{self.url}: not the expected content ({error}); {put}") from error
-        return Path(name).read_bytes()
+        return Path(file).read_bytes()
 
 
 @dataclass(frozen=True)

@@ -71,11 +71,13 @@ def _choose(
     for guess in (_usual, _remaining):
         for role in roles:
             left = [column for column in table.columns if column not in chosen.values()]
-            if role not in chosen and (column := guess(table, role, left)) is not None:
-                chosen[role] = column
+            if role not in chosen and (found := guess(table, role, left)) is not None:
+                chosen[role] = found
+    listed = ", ".join(_short(column) for column in table.columns)
+    if len(table.columns) < len(roles):
+        raise InputError(f"{name}: its columns are {listed}; needed are one each for {' and '.join(roles)}")
     for role in roles:
         if role not in chosen:
-            listed = ", ".join(_short(column) for column in table.columns)
             raise InputError(
                 f"{name}: which column is the {role}? Choose with --column {role}=NAME from {listed}; {HEADER_HINT}"
             )
@@ -84,7 +86,7 @@ def _choose(
     return {role: chosen[role] for role in roles}, [said] if guessed else []
 
 
-def _usual(table: "pd.DataFrame", role: str, left: list[str]) -> str | None:
+def _usual(_: "pd.DataFrame", role: str, left: list[str]) -> str | None:
     by_name = {column.casefold(): column for column in reversed(left)}
     return next((by_name[name] for name in USUAL_NAMES.get(role, (role,)) if name in by_name), None)
 

@@ -71,7 +71,7 @@ def load(
     Raises MissingFileError, DataError or InputError.
     """
     source = frame if frame is not None else config.source or default_dataset
-    name, tables, defaults = _tables(source, config.encoding, config.header, running)
+    name, tables, dataset = _tables(source, config.encoding, config.header, running)
     parts = {part: rows_of(table, name, roles, config.columns) for part, table in tables.items()}
     columns = parts["train"].columns
     for part, path in (("valid", config.valid), ("test", config.test)):
@@ -96,7 +96,7 @@ def load(
         test=frames.get("test"),
         columns=columns,
         notes=notes,
-        defaults=defaults,
+        defaults=dataset.defaults if dataset else {},
     )
 
 
@@ -112,23 +112,23 @@ def read_rows(
 
     A data set without test rows of its own gives all its rows, and a note says so. Raises as ``load`` does.
     """
-    name, tables, defaults = _tables(source, encoding, header, running)
+    name, tables, dataset = _tables(source, encoding, header, running)
     rows = rows_of(tables.get("test", tables["train"]), name, roles, dict(columns))
-    if defaults and "test" not in tables:
+    if dataset and "test" not in tables:
         rows.notes.append(f"{name}: a data set without test rows of its own; these are all its rows")
     return rows
 
 
 def _tables(
     source: Any, encoding: str, header: bool, running: bool
-) -> "tuple[str, dict[str, pd.DataFrame], Mapping[str, object]]":
-    """Name, split to table, and the settings that suit a data set."""
+) -> "tuple[str, dict[str, pd.DataFrame], Dataset | None]":
+    """Name, split to table, and the data set where it is one."""
     if not isinstance(source, str | Path):
-        return "frame", {"train": _from_frame(source)}, {}
+        return "frame", {"train": _from_frame(source)}, None
     if not str(source):
         raise InputError("data: expected a file, a folder, a frame or a data set's name, got nothing")
     if Path(source).exists():
-        return str(source), {"train": read_table(Path(source), encoding, header, running)}, {}
+        return str(source), {"train": read_table(Path(source), encoding, header, running)}, None
     names = DATASETS.names()
     key = str(source).replace("_", "-")
     if key not in names:
@@ -136,7 +136,7 @@ def _tables(
         hint = f"did you mean the data set {near[0]!r}?" if near else f"data sets are {', '.join(names)}"
         raise MissingFileError(f"{source}: no such file or folder, and no data set of this name; {hint}")
     dataset: Dataset = DATASETS.get(key)
-    return dataset.name, dataset.load(), dataset.defaults
+    return dataset.name, dataset.load(), dataset
 
 
 def _from_frame(frame: Any) -> "pd.DataFrame":

@@ -27,7 +27,7 @@ def split_rows(
     Raises InputError where a part would be empty.
 
     >>> split_rows(["a", "b", "c", "d", "A "], {"test": 0.4}, seed=1)
-    {'train': [0, 2, 4], 'test': [1, 3]}
+    {'train': [1, 2, 3], 'test': [0, 4]}
     """
     sizes = sizes or [1] * len(texts)
     groups: dict[str, list[int]] = defaultdict(list)
