@@ -2,8 +2,9 @@
 
     python benchmarks/loop.py [--json]
 
-Both train a character language model (embedding, LSTM, tied output layer) with the same batches, AdamW and clipping. Ours
-also keeps its log, its schedule and its checkpoint. The ratio is bare seconds / our seconds: 0.95 means 5 % slower.
+Both train a character language model (embedding, LSTM, tied output layer) with the same batches, AdamW and
+clipping. Ours also keeps its log, its schedule and its checkpoint. The ratio is bare seconds / our seconds: 0.95
+means 5 % slower.
 """
 
 import argparse
@@ -15,9 +16,9 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from _compare import compare
 from torch import nn
 
+from _compare import compare
 from recurra.heads import HEADS
 from recurra.modalities.text import Text, TextConfig
 from recurra.model import Model, ModelConfig, TrunkConfig

@@ -35,7 +35,7 @@ def from_dict(kind: type[C], values: dict[str, Any], where: str = "") -> C:
 
 
 def coerce(hint: Any, value: Any, name: str) -> Any:
-    """``value`` as the annotated type; text (from the command line) is parsed. Raises InputError, naming the setting."""
+    """``value`` as the annotated type; text (from the command line) is parsed. Raises InputError with ``name``."""
     if is_dataclass(hint):
         return value if isinstance(value, hint) else from_dict(hint, value, name)  # type: ignore[arg-type]
     origin, args = get_origin(hint), get_args(hint)

@@ -167,7 +167,7 @@ class Model(nn.Module):
     def begun(self, rows: Sequence[Any]) -> Ragged:
         """Rows as a head that predicts what comes next reads them: encoded, each after an end token."""
         end = torch.tensor([self.tokens.end_id])
-        return Ragged.from_list([torch.cat([end, row]) for row in self.modality.encode_all(rows)])
+        return Ragged.from_list([torch.cat([end, row]) for row in self.modality.encode_all(rows).unbind()])
 
     def running(self, rows: Sequence[Any]) -> Tensor:
         """All rows as one running sequence, [N + 1], with an end token at its start and between two rows."""
@@ -186,7 +186,7 @@ class Model(nn.Module):
 
     def measure(self, batches: Separate | Streams) -> Meter:
         """The head's metrics over these batches."""
-        meter = self.head.meter()
+        meter: Meter = self.head.meter()
         with self.evaluating():
             state = None
             for batch in batches.epoch(0, 0):
@@ -279,7 +279,9 @@ def read_config(folder: Path) -> dict[str, Any]:
         raise RunError(f"{file}: not readable ({error})") from error
     version = values.get("format", 0)
     if version > FORMAT:
-        raise RunError(f"{folder}: made by a newer Recurra (format {version}; this one reads {FORMAT}); upgrade recurra")
+        raise RunError(
+            f"{folder}: made by a newer Recurra (format {version}; this one reads {FORMAT}); upgrade recurra"
+        )
     if not {"input", "output"} <= values.keys():
         raise RunError(f"{file}: not a run's configuration (it names no input and output)")
     return values

@@ -17,7 +17,7 @@ class Registry:
     file names with ``-`` for ``_``; listing them imports none of the files.
 
     >>> from recurra.cells import CELLS
-    >>> "lstm" in CELLS.names()
+    >>> "lstm" in CELLS
     True
     """
 
@@ -32,6 +32,9 @@ class Registry:
 
     def names(self) -> list[str]:
         return sorted(self._files)
+
+    def __contains__(self, name: str) -> bool:
+        return name.replace("_", "-") in self._files
 
     def get(self, name: str) -> Any:
         """The object under this name. Raises UnknownNameError, naming the nearest."""

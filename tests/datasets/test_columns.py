@@ -87,6 +87,11 @@ def test_values_become_text() -> None:
     assert gone.frame["text"].tolist() == ["a"]
 
 
+def test_half_a_surrogate_pair_is_replaced() -> None:
+    found = rows({"text": ["a\ud800b", "\ud83d\ude42 é"]}, roles=("text",))
+    assert found.frame["text"].tolist() == ["a\ufffdb", "🙂 é"]
+
+
 def test_labels_lose_the_space_around_them() -> None:
     assert rows({"text": [" a", "b"], "label": [" pos", "pos "]}).frame["label"].tolist() == ["pos", "pos"]
 

@@ -9,6 +9,7 @@ from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from recurra.datasets import DATASETS, DataConfig, Dataset, Splits, load
@@ -137,9 +138,18 @@ def test_pydoc_holds_out_its_end_at_line_ends() -> None:
     assert 0.045 < len(valid) / len(train + valid + test) < 0.055
 
 
-@pytest.mark.parametrize("name", ["sst2", "mr-polarity", "imdb"])
-def test_sentiment_has_both_classes_nearly_alike(name: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "text", "label"),
+    [
+        ("sst2", "no movement , no yuks , not much of anything", "negative"),
+        ("mr-polarity", "simplistic , silly and tedious .", "negative"),
+        ("imdb", "Story of a man who has unnatural feelings for a pig.", "negative"),
+    ],
+)
+def test_sentiment_has_both_classes_nearly_alike(name: str, text: str, label: str) -> None:
     splits = loaded(name)
+    everything = zip(*(pd.concat([splits.train, splits.valid, splits.test])[c] for c in ("text", "label")), strict=True)
+    assert [found for sentence, found in everything if sentence.startswith(text)] == [label]
     for frame in (splits.train, splits.valid, splits.test):
         assert frame is not None
         counts = frame["label"].value_counts()

@@ -91,9 +91,13 @@ def test_running_text_is_cut_at_line_ends(tmp_path: Path) -> None:
 
 def test_running_text_of_many_documents_is_split_by_document(tmp_path: Path) -> None:
     for i in range(30):
-        (tmp_path / f"{i}.txt").write_text(f"document {i}\n" * 10)
+        (tmp_path / f"{i}.txt").write_text(f"document {i}\n" * (1 if i < 15 else 100))
     splits = load(DataConfig(source=str(tmp_path)), ("text",), running=True)
-    assert sizes(splits) == (24, 3, 3)
+    assert splits.test is not None
+    assert len(splits.train) + len(splits.valid) + len(splits.test) == 30
+    characters = [int(frame["text"].str.len().sum()) for frame in (splits.valid, splits.train, splits.test)]
+    assert characters[0] / sum(characters) == pytest.approx(0.1, abs=0.04)
+    assert characters[2] / sum(characters) == pytest.approx(0.1, abs=0.04)
 
 
 def test_frames_of_pandas_and_polars(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -120,6 +124,8 @@ def test_a_source_that_is_nothing_is_answered_with_what_is_near(tmp_path: Path) 
         load(DataConfig(source="tinyshakespear"), ("text",))
     with pytest.raises(MissingFileError, match=r"zzz\.csv: no such file or folder.*data sets are imdb, mr-polarity"):
         load(DataConfig(source="zzz.csv"), ("text",))
+    with pytest.raises(MissingFileError, match="no such file or folder"):
+        load(DataConfig(source="a whole review instead of a name " * 200), ("text",))
     with pytest.raises(InputError, match="got nothing"):
         load(DataConfig(), ("text",))
     with pytest.raises(MissingFileError, match=r"v\.csv: no such file"):

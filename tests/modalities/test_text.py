@@ -92,6 +92,7 @@ def test_words_between_white_space_come_back(words: list[str]) -> None:
         'Well, he said (twice): "it\'s 3.5 or 1,000!" - no?',
         "a [bracketed] “quotation”; and more…",
         "first line.\nsecond line",
+        'never "closed\nand "closed" again',
     ],
 )
 def test_words_are_joined_as_they_are_written(sentence: str) -> None:

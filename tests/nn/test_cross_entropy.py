@@ -32,7 +32,9 @@ def test_equals_the_whole_product(n, slice_elements, monkeypatch):
 
 def test_gradient_meets_central_differences():
     x, w, b, t = inputs(6, 3, 5)
-    assert torch.autograd.gradcheck(linear_cross_entropy, (x.requires_grad_(), w.requires_grad_(), b.requires_grad_(), t))
+    assert torch.autograd.gradcheck(
+        linear_cross_entropy, (x.requires_grad_(), w.requires_grad_(), b.requires_grad_(), t)
+    )
 
 
 def test_never_holds_all_logits(monkeypatch):
@@ -43,4 +45,5 @@ def test_never_holds_all_logits(monkeypatch):
     monkeypatch.setattr(torch, "addmm", lambda b, x, w: rows.append(len(x)) or product(b, x, w))
     x, w, b, t = inputs(40, 5, 20)
     linear_cross_entropy(x, w, b, t)
-    assert max(rows) == 5 and sum(rows) == 40
+    assert max(rows) == 5
+    assert sum(rows) == 40

@@ -3,7 +3,6 @@
 import json
 import random
 import tomllib
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -52,14 +51,16 @@ def test_a_run_folder_holds_what_the_design_says(classifier):
     names = {p.name for p in classifier.path.iterdir()}
     assert names == {"config.toml", "model.safetensors", "vocab.json", "metrics.jsonl", "report.html", "checkpoint"}
     config = tomllib.loads((classifier.path / "config.toml").read_text())
-    assert config["task"] == "sentiment" and config["data"]["columns"] == {"text": "review", "label": "stars"}
+    assert config["task"] == "sentiment"
+    assert config["data"]["columns"] == {"text": "review", "label": "stars"}
     assert [e["event"] for e in classifier.events if e["event"] != "step"][:2] == ["start", "valid"]
     assert [e["event"] for e in classifier.events][-2:] == ["end", "evaluation"]
 
 
 def test_learns_from_a_file_and_predicts(classifier):
     result = classifier.evaluate()
-    assert result["task"] == "sentiment" and result["split"] == "test"
+    assert result["task"] == "sentiment"
+    assert result["split"] == "test"
     assert set(result["metrics"]) == {"accuracy", "macro_f1", "nats"}
     assert result["metrics"]["accuracy"] == 1.0
     first, second = classifier.predict(["great film", "awful film"])
@@ -112,7 +113,8 @@ def test_a_language_model_learns_and_continues(writer):
     assert set(metrics) == {"nats_per_token", "bits_per_token", "perplexity"}
     assert metrics["nats_per_token"] < 0.5
     text = "".join(writer.generate("the cat", 60, temperature=0))
-    assert "sat on the mat" in text and len(text) == 60
+    assert "sat on the mat" in text
+    assert len(text) == 60
 
 
 def test_generation_follows_its_seed(writer):
@@ -137,7 +139,9 @@ def test_generation_refuses_what_it_cannot_do(writer, classifier):
 
 def test_whole_documents_instead_of_truncation(tmp_path):
     frame = pd.DataFrame({"text": [f"{'ab' * (i % 9)}." for i in range(80)]})
-    run = recurra.train("language-model", frame, out=tmp_path / "run", truncation=0, rate=0.02, **{**SMALL, "epochs": 15})
+    run = recurra.train(
+        "language-model", frame, out=tmp_path / "run", truncation=0, rate=0.02, **{**SMALL, "epochs": 15}
+    )
     assert run.evaluate(frame)["metrics"]["nats_per_token"] < 1.2
 
 
@@ -162,7 +166,8 @@ def test_minutes_without_epochs_lift_the_limit_on_epochs(tmp_path):
     run = recurra.train("topic", reviews(), out=tmp_path / "run", text="review", label="stars", minutes=0.02,
                         patience=0, **small)  # fmt: skip
     end = next(e for e in run.events if e["event"] == "end")
-    assert end["reason"] == "minutes" and end["seconds"] < 5
+    assert end["reason"] == "minutes"
+    assert end["seconds"] < 5
 
 
 @pytest.mark.parametrize(
@@ -217,7 +222,7 @@ def test_folders_that_are_no_runs(tmp_path, classifier):
         recurra.load(copy)
     (copy / "config.toml").write_text(text)
     (copy / "vocab.json").write_text("{}")
-    with pytest.raises(RunError, match="vocab.json"):
+    with pytest.raises(RunError, match=r"vocab\.json"):
         recurra.load(copy)
     (copy / "model.safetensors").unlink()
     with pytest.raises(RunError, match="not kept any weights"):
@@ -252,16 +257,18 @@ def test_toy_first_symbol_after_noise(tmp_path):
     texts = ["".join(draw.choices("abcd", k=20)) for _ in range(400)]
     frame = pd.DataFrame({"text": texts, "label": [t[0] for t in texts]})
     run = recurra.train("topic", frame, out=tmp_path / "run", unit="char", pool="last", hidden=16, input_dropout=0,
-                        trunk__dropout=0, head__dropout=0, rate=0.02, epochs=10, batch_tokens=512, device="cpu")  # fmt: skip
+                        trunk__dropout=0, head__dropout=0, rate=0.02, epochs=10, batch_tokens=512,
+                        device="cpu")  # fmt: skip
     assert run.evaluate()["metrics"]["accuracy"] > 0.95
 
 
 def test_toy_copy(tmp_path):
-    """Many to many, shifted by one: what stands before the bar comes again after it."""
+    """Many to many, shifted by one: what stands before the bar comes again after it, for words never seen too."""
     draw = random.Random(0)
-    words = ["".join(draw.choices("abcdef", k=2)) for _ in range(1500)]
+    words = ["".join(draw.choices("abcdef", k=3)) for _ in range(1500)]
     frame = pd.DataFrame({"text": [f"{w}|{w}" for w in words]})
-    run = recurra.train("language-model", frame, out=tmp_path / "run", truncation=0, cell="gru", hidden=32, rate=0.01, epochs=15,
+    run = recurra.train("language-model", frame, out=tmp_path / "run", truncation=0, hidden=64, rate=0.01, epochs=10,
                         batch_tokens=200, device="cpu")  # fmt: skip
-    for word in ("fa", "cc", "be"):
-        assert "".join(run.generate(f"{word}|", 2, temperature=0)) == word
+    unseen = sorted(set(run.splits.test["text"]))[:20]
+    copied = ["".join(run.generate(text[:4], 3, temperature=0)) == text[4:] for text in unseen]
+    assert sum(copied) >= 18

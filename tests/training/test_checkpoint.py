@@ -14,11 +14,18 @@ def test_gives_back_what_was_written(tmp_path):
     optimizer = torch.optim.AdamW(layer.parameters())
     layer(torch.ones(1, 2)).sum().backward()
     optimizer.step()
-    tree = {"optimizer": optimizer.state_dict(), "list": [1, 2.5, None, "x", torch.arange(3)], "empty": {}, "flag": True}
+    tree = {
+        "optimizer": optimizer.state_dict(),
+        "list": [1, 2.5, None, "x", torch.arange(3)],
+        "empty": {},
+        "flag": True,
+    }
     checkpoint.write(tmp_path / "file", tree)
     back = checkpoint.read(tmp_path / "file")
-    assert back["list"][:4] == [1, 2.5, None, "x"] and torch.equal(back["list"][4], torch.arange(3))
-    assert back["empty"] == {} and back["flag"] is True
+    assert back["list"][:4] == [1, 2.5, None, "x"]
+    assert torch.equal(back["list"][4], torch.arange(3))
+    assert back["empty"] == {}
+    assert back["flag"] is True
     other = torch.optim.AdamW(layer.parameters())
     other.load_state_dict(back["optimizer"])
     for a, b in zip(other.state.values(), optimizer.state.values(), strict=True):

@@ -47,7 +47,9 @@ class Mean(nn.Module):
         self.dropout = nn.Dropout(0.2)
         self.carried: list[int] = []
 
-    def forward(self, inputs: Ragged, targets: torch.Tensor | Ragged, state: State | None) -> tuple[torch.Tensor, int, State]:
+    def forward(
+        self, inputs: Ragged, targets: torch.Tensor | Ragged, state: State | None
+    ) -> tuple[torch.Tensor, int, State]:
         state = State({"h": torch.zeros(1, 1)}) if state is None else state
         self.carried.append(int(state["h"]))
         values = targets.values if isinstance(targets, Ragged) else targets
@@ -92,15 +94,18 @@ def test_trains_for_the_epochs_asked_for(tmp_path):
 def test_keeps_the_best_weights_and_stops_when_nothing_gets_better(tmp_path):
     outcome, log, _, kept = train(tmp_path, epochs=9, losses=[3.0, 2.0, 2.5, 2.4, 2.3, 1.0], patience=3)
     assert outcome.reason == "early stopping"
-    assert outcome.best == {"loss": 2.0} and len(kept) == 2
+    assert outcome.best == {"loss": 2.0}
+    assert len(kept) == 2
     assert [e["best"] for e in log.of("valid")] == [True, True, False, False, False]
 
 
 def test_stops_when_the_time_is_up_and_the_rate_has_come_down(tmp_path):
     outcome, log, _, _ = train(tmp_path, epochs=0, minutes=0.01, warmup=0.0)
-    assert outcome.reason == "minutes" and 0.6 <= outcome.seconds < 3
+    assert outcome.reason == "minutes"
+    assert 0.6 <= outcome.seconds < 3
     rates = [e["rate"] for e in log.of("step")]
-    assert rates[0] > 0.9 * 3e-3 and rates[-1] < 0.2 * 3e-3
+    assert rates[0] > 0.9 * 3e-3
+    assert rates[-1] < 0.2 * 3e-3
     assert log.of("valid")[-1]["step"] == outcome.step
 
 
@@ -109,7 +114,8 @@ def test_plateau_halves_the_rate_after_a_validation_without_improvement(tmp_path
         tmp_path, epochs=3, losses=[1.0, 2.0, 0.5], schedule="plateau", warmup=0.0, rate=0.1, log_steps=1
     )
     rates = [e["rate"] for e in log.of("step")]
-    assert sorted(set(rates)) == [0.05, 0.1] and rates == sorted(rates, reverse=True)
+    assert sorted(set(rates)) == [0.05, 0.1]
+    assert rates == sorted(rates, reverse=True)
 
 
 def test_accumulated_batches_make_one_step(tmp_path):
@@ -139,7 +145,10 @@ def test_rows_apart_carry_nothing(tmp_path):
 def test_a_loss_that_is_no_number_ends_the_training(tmp_path):
     bad = Separate(DATA, torch.full((24,), torch.nan), 8, shuffle=True)
     outcome, log, _, kept = train(tmp_path, bad, epochs=5, validate_steps=1000)
-    assert outcome.reason == "diverged" and outcome.step == 3 and outcome.best is None and not kept
+    assert outcome.reason == "diverged"
+    assert outcome.step == 3
+    assert outcome.best is None
+    assert not kept
     assert log.of("end")[0]["reason"] == "diverged"
 
 
@@ -151,7 +160,14 @@ class Stop(Exception):
 @pytest.mark.parametrize("batches", [ROWS, Streams(torch.arange(200) % 7, 4, 5, shuffle=True)], ids=["rows", "streams"])
 def test_goes_on_from_a_checkpoint_to_the_same_numbers(tmp_path, batches, optimizer):
     """Killed between two checkpoints, a resumed training ends with the same weights and the same log."""
-    settings = dict(optimizer=optimizer, epochs=6, rate=0.02, nonmonotone=1, accumulate=2, schedule="plateau")
+    settings = {
+        "optimizer": optimizer,
+        "epochs": 6,
+        "rate": 0.02,
+        "nonmonotone": 1,
+        "accumulate": 2,
+        "schedule": "plateau",
+    }
     (tmp_path / "a").mkdir(), (tmp_path / "b").mkdir()
 
     def run(folder: Path, model: Mean, log: Recorder, stop_at: int = -1):
@@ -207,8 +223,11 @@ def test_ctrl_c_ends_after_the_step_and_resumes(tmp_path):
 
     before = signal.getsignal(signal.SIGINT)
     outcome = go(interrupt=True)
-    assert outcome.reason == "interrupted" and outcome.step == 5 and outcome.best == {"loss": 1.0}
+    assert outcome.reason == "interrupted"
+    assert outcome.step == 5
+    assert outcome.best == {"loss": 1.0}
     assert signal.getsignal(signal.SIGINT) is before
     outcome = go(interrupt=False)
-    assert outcome.reason == "epochs" and outcome.step == sum(ROWS.count(0, e) for e in range(4))
+    assert outcome.reason == "epochs"
+    assert outcome.step == sum(ROWS.count(0, e) for e in range(4))
     assert [e["reason"] for e in log.of("end")] == ["epochs"]

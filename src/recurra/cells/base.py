@@ -114,7 +114,7 @@ class Cell:
         return self.name
 
     def _check_names(self) -> None:
-        if not self.gates or isinstance(self.gates, str):
+        if not self.gates:
             raise InputError(f"cell {self.name}: gates: expected at least one name, got none")
         if not self.states:
             raise InputError(f"cell {self.name}: states: expected at least one name, got none")

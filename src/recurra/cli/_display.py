@@ -26,7 +26,7 @@ class TrainingDisplay:
     """Epoch, tokens a second, loss, gradient norm and time left; a line for each validation."""
 
     def __init__(self) -> None:
-        self.console = Console(file=sys.stderr, highlight=False, soft_wrap=True)
+        self.console = Console(file=sys.stderr, highlight=False, markup=False, soft_wrap=True)
         self.bar: Progress | None = None
         self.shown = 0.0
 
@@ -64,9 +64,11 @@ class TrainingDisplay:
     def _start(self, values: dict[str, Any]) -> None:
         data = values["data"]
         rows = ", ".join(f"{count:,} {split}" for split, count in data["rows"].items())
-        self.console.print(f"{values['task']} on {data['name']} ({rows} rows; {data['tokens']['train']:,} steps an epoch)")
+        self.console.print(
+            f"{values['task']} on {data['name']} ({rows} rows; {data['tokens']['train']:,} steps an epoch)"
+        )
         for note in data["notes"]:
-            self.console.print(f"  {note}", markup=False)
+            self.console.print(f"  {note}")
         self.console.print(f"{values['parameters']:,} parameters, seed {values['seed']}")
 
     def _valid(self, values: dict[str, Any]) -> None:

@@ -1,6 +1,7 @@
 """Tables and numbers for people, on standard output; anything else goes to standard error."""
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 
@@ -9,7 +10,7 @@ def print_json(value: Any) -> None:
     print(json.dumps(value, ensure_ascii=False), flush=True)
 
 
-def print_table(columns: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
+def print_table(columns: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
     """A table as wide as it needs; in a pipe it is plain text without colours."""
     from rich.console import Console
     from rich.table import Table

@@ -17,4 +17,7 @@ def datasets(json: Annotated[bool, typer.Option("--json", help="Print one JSON o
         for d in found:
             print_json({k: getattr(d, k) for k in ("name", "summary", "size", "task", "licence", "source")})
         return
-    print_table(("data set", "task", "what it is", "size", "licence"), [(d.name, d.task, d.summary, d.size, d.licence) for d in found])
+    print_table(
+        ("data set", "task", "what it is", "size", "licence"),
+        [(d.name, d.task, d.summary, d.size, d.licence) for d in found],
+    )

@@ -21,9 +21,7 @@ def generate(
     """Continues a text; what is drawn appears as it is drawn."""
     from recurra import runs
 
-    pieces = runs.load(run).generate(
-        prompt, length, temperature=temperature, top_k=top_k, top_p=top_p, seed=seed
-    )
+    pieces = runs.load(run).generate(prompt, length, temperature=temperature, top_k=top_k, top_p=top_p, seed=seed)
     sys.stdout.write(prompt)
     for piece in pieces:
         sys.stdout.write(piece)

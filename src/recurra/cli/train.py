@@ -59,7 +59,7 @@ def train(
         run = runs.train(task, data, out=out, config=config, resume=resume, display=display, **options)
     finally:
         display.close()
-    display.console.print(f"run     {run.path}\nreport  {run.path / 'report.html'}", markup=False)
+    display.console.print(f"run     {run.path}\nreport  {run.path / 'report.html'}")
 
 
 def _pair(option: str, text: str) -> tuple[str, str]:

@@ -45,7 +45,6 @@ def rows_of(table: "pd.DataFrame", name: str, roles: tuple[str, ...], columns: d
     frame = frame_of({role: [_text(v, name, i, c) for i, v in table[c].items()] for role, c in chosen.items()})
     for role in roles[1:]:
         frame[role] = [None if value is None else value.strip() for value in frame[role]]
-    frame.index = table.index
     if frame.empty:
         raise InputError(f"{name}: there are no rows")
     missing = frame.isna()
@@ -110,6 +109,8 @@ def _mean_length(values: "Iterable[Any]") -> float:
 def _text(value: Any, name: str, row: Any, column: str) -> str | None:
     """A value as text, None where there is none; 4.0 is 4, as a column with gaps turns whole numbers into floats."""
     if isinstance(value, str):
+        if not value.isascii():  # JSON can escape half of a surrogate pair, which no file could be written with.
+            value = value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
         return value if value and not value.isspace() else None
     import numpy as np
     import pandas as pd

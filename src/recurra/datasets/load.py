@@ -1,5 +1,6 @@
 """From a file, a folder, a frame or a data set's name to training, validation and test rows."""
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
@@ -127,7 +128,7 @@ def _tables(
         return "frame", {"train": _from_frame(source)}, None
     if not str(source):
         raise InputError("data: expected a file, a folder, a frame or a data set's name, got nothing")
-    if Path(source).exists():
+    if os.path.exists(source):  # unlike Path's, it answers for what could be no path at all
         return str(source), {"train": read_table(Path(source), encoding, header, running)}, None
     names = DATASETS.names()
     key = str(source).replace("_", "-")

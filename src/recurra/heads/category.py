@@ -65,7 +65,7 @@ class Category(Head):
         if ids.isna().any():
             row = int(ids.isna().to_numpy().argmax())
             raise DataError(
-                f"{where}, row {row + 1}, column label: {frame['label'].iloc[row]!r} never occurs in training; "
+                f"{where}, row {ids.index[row]}, column label: {frame['label'].iloc[row]!r} never occurs in training; "
                 f"known are {', '.join(self.labels[:20])}"
             )
         return torch.tensor(ids.to_numpy(dtype="int64"))

@@ -35,7 +35,7 @@ class _LinearCrossEntropy(torch.autograd.Function):
         w, b = weight.to(x.dtype), bias.to(x.dtype)
         total = torch.zeros((), dtype=weight.dtype, device=x.device)
         train = any(ctx.needs_input_grad[:3])
-        grads = (torch.empty_like(x), torch.zeros_like(weight), torch.zeros_like(bias)) if train else ()
+        dx, dw, db = torch.empty_like(x), torch.zeros_like(weight), torch.zeros_like(bias)
         rows = max(1, SLICE_ELEMENTS // weight.shape[0])
         with torch.autocast(x.device.type, enabled=False):
             for start in range(0, x.shape[0], rows):
@@ -46,10 +46,10 @@ class _LinearCrossEntropy(torch.autograd.Function):
                 if train:
                     error = logits.sub_(log_norm).exp_()
                     error.scatter_add_(1, target, torch.full_like(target, -1, dtype=error.dtype))
-                    torch.mm(error, w, out=grads[0][part])
-                    grads[1].add_(error.t() @ x[part])
-                    grads[2].add_(error.sum(0))
-        ctx.save_for_backward(*grads)
+                    torch.mm(error, w, out=dx[part])
+                    dw.add_(error.t() @ x[part])
+                    db.add_(error.sum(0))
+        ctx.save_for_backward(dx, dw, db)
         return total
 
     @staticmethod

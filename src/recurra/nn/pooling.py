@@ -43,7 +43,8 @@ class Pooling(nn.Module):
         zeros = scores.new_zeros(len(features))
         peak = zeros.scatter_reduce(0, rows, scores.detach(), "amax", include_self=False)
         powers = (scores - peak[rows]).exp()
-        return powers / zeros.index_add(0, rows, powers)[rows]
+        sums: Tensor = zeros.index_add(0, rows, powers)
+        return powers / sums[rows]
 
 
 def _rows(ragged: Ragged) -> Tensor:

@@ -154,7 +154,9 @@ def _charts(config: dict[str, Any], events: Events) -> list[dict[str, Any]]:
     legend = [("train", "mean"), ("faint", "largest"), *[("valid", f"clipped to {threshold:g}")] * bool(threshold)]
     small = 320, 220
     charts += [
-        _chart("Gradient norm", _clip_note(events, config), legend, [("", figures.gradient(events, threshold, *small))]),
+        _chart(
+            "Gradient norm", _clip_note(events, config), legend, [("", figures.gradient(events, threshold, *small))]
+        ),
         _chart("Learning rate", "", [], [("", figures.rate(events, *small))]),
         _chart("Speed", "", [], [("", figures.speed(events, *small))]),
     ]
@@ -226,7 +228,10 @@ def _data(data: Event) -> list[Fact]:
         ("data", data["name"]),
         ("rows", ", ".join(f"{count:,} {split}" for split, count in data["rows"].items())),
         ("tokens", ", ".join(tokens)),
-        ("columns", ", ".join(role if role == name else f"{role} from {name}" for role, name in data["columns"].items())),
+        (
+            "columns",
+            ", ".join(role if role == name else f"{role} from {name}" for role, name in data["columns"].items()),
+        ),
     ]
 
 

@@ -8,9 +8,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from recurra.datasets import DATASETS, Splits
+from recurra.datasets import DATASETS, Splits, read_rows
 from recurra.datasets import load as load_data
-from recurra.datasets import read_rows
 from recurra.errors import InputError, RunError
 from recurra.generation import Sampling, generate
 from recurra.heads import HEADS
@@ -67,9 +66,13 @@ class Run:
 
     def _rows(self, data: "str | Path | pd.DataFrame | None", split: str) -> "tuple[str, str, pd.DataFrame]":
         config = self.config.data
-        if data is None or (isinstance(data, str) and data in DATASETS.names() and not Path(data).exists()):
+        if data is None or (isinstance(data, str) and data in DATASETS and not Path(data).exists()):
             own = data is None or data == config.source
-            splits = self.splits if own else load_splits(replace(self.config, data=replace(config, source=str(data), valid="", test="")))
+            splits = (
+                self.splits
+                if own
+                else load_splits(replace(self.config, data=replace(config, source=str(data), valid="", test="")))
+            )
             if split not in ("train", "valid", "test"):
                 raise InputError(f"split: expected train, valid or test, got {split!r}")
             frame = getattr(splits, split)
@@ -77,7 +80,12 @@ class Run:
                 raise InputError(f"{splits.name} has no {split} part; name a file to evaluate on, or another split")
             return splits.name, split, frame
         rows = read_rows(
-            data, self.task.roles, config.columns, config.encoding, running=self.model.head.running, header=config.header
+            data,
+            self.task.roles,
+            config.columns,
+            config.encoding,
+            running=self.model.head.running,
+            header=config.header,
         )
         return str(data) if isinstance(data, str | Path) else "data frame", "all", rows.frame
 

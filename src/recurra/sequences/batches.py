@@ -46,7 +46,7 @@ class Separate:
         order = torch.randperm(len(lengths), generator=draw) if self.shuffle else torch.arange(len(lengths))
         mean = max(1.0, lengths.double().mean().item()) if len(lengths) else 1.0
         pool = max(1, int(self.POOL * self.tokens / mean)) if self.shuffle else max(1, len(order))
-        batches = [b for part in order.split(pool) for b in self._cut(part[lengths[part].argsort(stable=True)])]
+        batches = [b for part in torch.split(order, pool) for b in self._cut(part[lengths[part].argsort(stable=True)])]
         if not self.shuffle:
             return batches
         return [batches[i] for i in torch.randperm(len(batches), generator=draw).tolist()]

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass, field
 
+BRIEF_MINUTES = 5.0
+
 
 @dataclass(frozen=True)
 class Task:
@@ -9,6 +11,7 @@ class Task:
 
     input, output: names of the modality and the head. roles: the data columns it needs. dataset: what it is
     trained on when no data are named. defaults: settings that differ from the general ones, by dotted path.
+    brief: settings for a time budget of at most BRIEF_MINUTES, in which a smaller network learns more.
     """
 
     name: str
@@ -19,3 +22,4 @@ class Task:
     roles: tuple[str, ...]
     dataset: str
     defaults: dict[str, object] = field(default_factory=dict)
+    brief: dict[str, object] = field(default_factory=dict)

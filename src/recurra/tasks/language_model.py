@@ -13,6 +13,12 @@ language_model = Task(
     defaults={
         "modality.unit": "char",
         "trunk.hidden": 512,
+        "trunk.input_dropout": 0.1,
+        "trunk.dropout": 0.3,
         "training.epochs": 20,
+    },
+    brief={
+        "trunk.hidden": 256,
+        "trunk.dropout": 0.2,
     },
 )

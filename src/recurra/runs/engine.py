@@ -25,6 +25,7 @@ from recurra.runs.log import Display, RunLog, Silent
 from recurra.runs.run import FRAME, Run, load, load_splits, read_events
 from recurra.sequences.batches import Separate, Streams
 from recurra.tasks import TASKS, Task
+from recurra.tasks.base import BRIEF_MINUTES
 from recurra.training import fit, make_fabric
 
 if TYPE_CHECKING:
@@ -62,19 +63,28 @@ def train(
     kind = TASKS.get(task)
     frame = None if data is None or isinstance(data, str | Path) else data
     if resume:
+        if config or (data is not None and frame is None):
+            raise InputError("resume: data and configuration are those of the run; leave them out")
         return _resume(out, options, frame, display)
     settings = _settings(kind, config, options)
     if data is not None:
         settings["data.source"] = str(data) if frame is None else FRAME
     folder = _new_folder(out, kind.name)
-    # Once with the general defaults, to find the data; then again over the settings that suit those data.
     splits = load_splits(changed(defaults(kind), settings), frame)
-    chosen = changed(override(defaults(kind), dict(splits.defaults)), settings)
-    chosen = replace(chosen, data=replace(chosen.data, columns=splits.columns))
+    chosen = _chosen(kind, splits, settings)
     head = HEADS.get(kind.output)
     modality = MODALITIES.get(kind.input).fit(chosen.modality, splits.train[kind.roles[0]], running=head.running)
     model = _new_model(chosen, modality, head.learn(chosen.head, splits.train))
     return _fit(folder, chosen, splits, model, display)
+
+
+def _chosen(kind: Task, splits: Splits, settings: dict[str, Any]) -> RunConfig:
+    """The task's defaults, then what suits the data and the time, then what the user says."""
+    base = override(defaults(kind), dict(splits.defaults))
+    if 0 < changed(base, settings).training.minutes <= BRIEF_MINUTES:
+        base = override(base, kind.brief)
+    chosen = changed(base, settings)
+    return replace(chosen, data=replace(chosen.data, columns=splits.columns))
 
 
 def _settings(kind: Task, file: str | Path | None, options: dict[str, Any]) -> dict[str, Any]:
@@ -146,7 +156,8 @@ def _fit(folder: Path, config: RunConfig, splits: Splits, model: Model, display:
     )
     held_out = model.evaluation_batches(splits.valid, f"{splits.name} (valid)")
     # The test data too are read before anything is written: a mistake in them must not cost a training.
-    test = None if splits.test is None else model.evaluation_batches(splits.test, f"{splits.name} (test)")
+    split, frame = ("valid", splits.valid) if splits.test is None else ("test", splits.test)
+    test = model.evaluation_batches(frame, f"{splits.name} ({split})")
     file = folder / "checkpoint" / "last.safetensors"
     file.parent.mkdir(parents=True, exist_ok=True)
     model.save_description(folder)
@@ -173,8 +184,7 @@ def _fit(folder: Path, config: RunConfig, splits: Splits, model: Model, display:
         )
     run = load(folder)
     run.splits = splits
-    split, frame, rows = ("valid", splits.valid, held_out) if test is None else ("test", splits.test, test)
-    log.write("evaluation", _evaluation(run, splits.name, split, frame, rows))
+    log.write("evaluation", _evaluation(run, splits.name, split, frame, test))
     run.report()
     return run
 

@@ -1,0 +1,250 @@
+"""The command line, called as a user calls it."""
+
+import contextlib
+import io
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from unittest import mock
+
+import pytest
+
+from recurra.cli import COMMANDS, main
+
+SMALL = ["--hidden", "8", "--set", "device=cpu", "--set", "batch_tokens=256"]
+RECURRA = [sys.executable, "-c", "from recurra.cli import main; main()"]
+
+
+@dataclass(frozen=True)
+class Result:
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+def recurra(*arguments: str | Path, cwd: Path | None = None, input: str = "") -> Result:
+    """The program, in this process: starting a new one for each call would take the tests minutes."""
+    out, err = io.StringIO(), io.StringIO()
+    with (
+        contextlib.chdir(cwd or "."),
+        contextlib.redirect_stdout(out),
+        contextlib.redirect_stderr(err),
+        mock.patch.object(sys, "argv", ["recurra", *map(str, arguments)]),
+        mock.patch.object(sys, "stdin", io.StringIO(input)),
+        pytest.raises(SystemExit) as end,
+    ):
+        main()
+    return Result(end.value.code, out.getvalue(), err.getvalue())
+
+
+def fails(*arguments: str | Path, cwd: Path | None = None) -> str:
+    """The one line that a wrong call is answered with."""
+    result = recurra(*arguments, cwd=cwd)
+    assert result.returncode == 2, result.stderr
+    assert result.stdout == ""
+    lines = result.stderr.splitlines()
+    assert len(lines) == 1 and lines[0].startswith("recurra: "), result.stderr
+    return lines[0]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory) -> Path:
+    """A folder with data and two trained runs."""
+    folder = tmp_path_factory.mktemp("cli")
+    rows = [f"{'good' if i % 2 else 'bad'} film {i % 7},{'up' if i % 2 else 'down'}" for i in range(80)]
+    (folder / "reviews.csv").write_text("review,stars\n" + "\n".join(rows) + "\n")
+    (folder / "text.txt").write_text("the cat sat on the mat\n" * 200)
+    for task, data in (("sentiment", "reviews.csv"), ("language-model", "text.txt")):
+        result = recurra("train", task, data, "--out", task, "--epochs", "3", *SMALL, cwd=folder)
+        assert result.returncode == 0, result.stderr
+        assert result.stdout == ""
+    return folder
+
+
+def test_every_command_has_help_with_an_example():
+    for command in COMMANDS:
+        result = recurra(command, "--help")
+        assert result.returncode == 0
+        assert f"Example: recurra {command}" in re.sub(r"\s+", " ", result.stdout)
+
+
+def test_lists_tasks_and_data_sets():
+    for command, name in (("tasks", "sentiment"), ("datasets", "pydoc")):
+        assert name in recurra(command).stdout
+        listed = [json.loads(line) for line in recurra(command, "--json").stdout.splitlines()]
+        assert name in [entry["name"] for entry in listed]
+
+
+def test_help_and_import_load_no_torch():
+    code = (
+        "import sys; sys.argv = ['recurra', '--help']; import recurra; from recurra.cli import main\n"
+        "try: main()\n"
+        "finally: print(sorted({'torch', 'pandas', 'numpy'} & sys.modules.keys()))"
+    )
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert result.stdout.splitlines()[-1] == "[]"
+
+
+def test_evaluates_to_one_json_object(folder):
+    result = recurra("evaluate", "sentiment", "--json", cwd=folder)
+    (line,) = result.stdout.splitlines()
+    found = json.loads(line)
+    assert list(found) == ["task", "data", "split", "metrics"]
+    assert found["task"] == "sentiment"
+    assert set(found["metrics"]) == {"accuracy", "macro_f1", "nats"}
+    on_file = json.loads(recurra("evaluate", "sentiment", "reviews.csv", "--json", cwd=folder).stdout)
+    assert on_file["data"] == "reviews.csv"
+    assert "perplexity" in recurra("evaluate", "language-model", cwd=folder).stdout
+
+
+def test_predicts_arguments_lines_and_files(folder):
+    (row,) = recurra("predict", "sentiment", "good film", "--json", cwd=folder).stdout.splitlines()
+    assert json.loads(row)["input"] == "good film"
+    assert set(json.loads(row)["probabilities"]) == {"up", "down"}
+    lines = recurra("predict", "sentiment", cwd=folder, input="good\nbad\n\n").stdout.splitlines()
+    assert [line.split("\t")[2] for line in lines] == ["good", "bad", ""]
+    assert len(recurra("predict", "sentiment", "--file", "reviews.csv", cwd=folder).stdout.splitlines()) == 80
+    assert "the" in recurra("predict", "language-model", "the cat sat on the", cwd=folder).stdout
+
+
+def test_generates(folder):
+    call = ("generate", "language-model", "--prompt", "the ", "--length", "30", "--seed", "4")
+    first = recurra(*call, cwd=folder)
+    assert first.returncode == 0
+    assert first.stdout.startswith("the ")
+    assert len(first.stdout) == 4 + 30 + 1
+    assert recurra(*call, cwd=folder).stdout == first.stdout
+
+
+def test_rebuilds_the_report(folder):
+    (folder / "sentiment" / "report.html").unlink()
+    assert recurra("report", "sentiment", cwd=folder).stdout.strip().endswith("report.html")
+    assert "most wrong" in (folder / "sentiment" / "report.html").read_text().lower()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["train", "sentimant", "reviews.csv"], "did you mean 'sentiment'"),
+        (["train", "sentiment", "review.csv"], "review.csv"),
+        (["train", "sentiment", "empty.csv"], "empty.csv"),
+        (["train", "sentiment", "latin.csv"], "data.encoding"),
+        (["train", "sentiment", "reviews.csv", "--column", "text=reviw"], "review"),
+        (["train", "sentiment", "reviews.csv", "--column", "text"], "ROLE=NAME"),
+        (["train", "sentiment", "reviews.csv", "--column", "txt=review"], "txt"),
+        (["train", "sentiment", "reviews.csv", "--set", "training.rat=1"], "training.rate"),
+        (["train", "sentiment", "reviews.csv", "--set", "rate=fast"], "expected float, got 'fast'"),
+        (["train", "sentiment", "reviews.csv", "--cell", "gur"], "did you mean 'gru'"),
+        (["train", "sentiment", "reviews.csv", "--config", "none.toml"], "none.toml"),
+        (["train", "sentiment", "reviews.csv", "--test", "none.csv"], "none.csv"),
+        (["train", "sentiment", "reviews.csv", "--test", "other.csv"], "sideways"),
+        (["train", "sentiment", "one.csv"], "only one value"),
+        (["train", "sentiment", "reviews.csv", "--hiden", "3"], "--hiden"),
+        (["train", "sentiment", "reviews.csv", "--hidden", "many"], "--hidden"),
+        (["train"], "task"),
+        (["evaluate", "nowhere"], "no such run folder"),
+        (["evaluate", "sentiment", "other.csv"], "row 2, column label: 'sideways' never occurs in training"),
+        (["predict", "sentiment", "--file", "none.csv"], "none.csv"),
+        (["generate", "sentiment"], "needs a language model"),
+        (["generate", "language-model", "--prompt", "ΩΩ"], "knows none of its 2 tokens"),
+        (["generate", "language-model", "--top-p", "2"], "top_p"),
+        (["report", "nowhere"], "nowhere"),
+        (["learn"], "learn"),
+    ],
+)  # fmt: skip
+def test_a_wrong_call_is_answered_in_one_line_and_changes_nothing(folder, arguments, says):
+    (folder / "empty.csv").write_text("")
+    (folder / "latin.csv").write_bytes("review,stars\ncaf\xe9,up\nno,down\n".encode("latin-1") * 20)
+    (folder / "other.csv").write_text("review,stars\ngood,up\nhm,sideways\n")
+    (folder / "one.csv").write_text("review,stars\n" + "\n".join(f"good {i},up" for i in range(40)))
+    before = sorted(p.name for p in folder.iterdir())
+    extra = ["--out", "new"] if arguments[0] == "train" and len(arguments) > 1 else []
+    assert says in fails(*arguments, *extra, cwd=folder)
+    assert sorted(p.name for p in folder.iterdir()) == before
+
+
+def test_an_existing_or_unwritable_folder_is_refused(folder):
+    assert "already exists" in fails("train", "sentiment", "reviews.csv", "--out", "sentiment", cwd=folder)
+    assert "cannot be written" in fails("train", "sentiment", "reviews.csv", "--out", "text.txt/run", cwd=folder)
+
+
+def test_answers_as_a_program_too(folder):
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    call = ["predict", "sentiment", "good film"]
+    good = subprocess.run([*RECURRA, *call], cwd=folder, env=environment, capture_output=True, text=True)
+    assert good.returncode == 0
+    assert good.stdout.endswith("\tgood film\n")
+    bad = subprocess.run([*RECURRA, "evaluate", "nowhere"], cwd=folder, capture_output=True, text=True)
+    assert bad.returncode == 2
+    assert len(bad.stderr.splitlines()) == 1
+
+
+def start(folder: Path, out: str, *more: str) -> subprocess.Popen:
+    call = ["train", "language-model", "text.txt", "--out", out, *more]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    return subprocess.Popen(
+        [*RECURRA, *call], cwd=folder, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+    )
+
+
+def wait_for(condition, seconds: float = 60.0) -> None:
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.005)
+
+
+SLOW = ["--epochs", "6", "--hidden", "48", "--set", "device=cpu", "--set", "batch_tokens=128", "--set",
+        "truncation=16", "--set", "checkpoint_seconds=0.05", "--set", "trunk.dropout=0.2", "--seed", "3"]  # fmt: skip
+
+
+def test_a_killed_training_resumes_to_the_same_numbers_bit_for_bit(folder):
+    assert start(folder, "whole", *SLOW).wait() == 0
+    checkpoint = folder / "killed" / "checkpoint" / "last.safetensors"
+    process = start(folder, "killed", *SLOW)
+    for _ in range(2):
+        # Killed twice, each time in the middle of an epoch, some steps after a checkpoint.
+        wait_for(checkpoint.exists)
+        written = checkpoint.stat().st_mtime_ns
+        wait_for(lambda: checkpoint.stat().st_mtime_ns != written)  # noqa: B023
+        process.kill()
+        assert process.wait() == -signal.SIGKILL
+        events = (folder / "killed" / "metrics.jsonl").read_text()
+        assert '"end"' not in events
+        process = start(folder, "killed", "--resume")
+    _, errors = process.communicate()
+    assert process.returncode == 0, errors
+
+    def weights(run: str) -> bytes:
+        return (folder / run / "model.safetensors").read_bytes()
+
+    def figures(run: str) -> list[dict[str, object]]:
+        times = {"seconds", "tokens_per_second", "time", "command"}
+        lines = (folder / run / "metrics.jsonl").read_text().splitlines()
+        return [{k: v for k, v in json.loads(line).items() if k not in times} for line in lines]
+
+    assert weights("killed") == weights("whole")
+    assert figures("killed") == figures("whole")
+
+
+def test_ctrl_c_keeps_the_best_weights_and_resumes(folder):
+    process = start(folder, "stopped", *SLOW, "--epochs", "200")
+    wait_for((folder / "stopped" / "model.safetensors").exists)
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 0
+    assert "interrupted; the best weights are kept" in errors
+    assert recurra("generate", "stopped", "--length", "5", cwd=folder).returncode == 0
+    assert (folder / "stopped" / "report.html").exists()
+    result = recurra("train", "language-model", "--out", "stopped", "--resume", "--epochs", "3", cwd=folder)
+    assert result.returncode == 0, result.stderr
+    assert "complete" in fails("train", "language-model", "--out", "stopped", "--resume", cwd=folder)
+    assert "only epochs and minutes" in fails(
+        "train", "language-model", "--out", "stopped", "--resume", "--hidden", "9", cwd=folder
+    )

@@ -1,0 +1,130 @@
+"""Conformance of every head in the folder, on small models of the tasks that use it."""
+
+import pandas as pd
+import pytest
+import torch
+
+from recurra.config import override
+from recurra.errors import DataError
+from recurra.heads import HEADS
+from recurra.heads.category import Category, CategoryConfig
+from recurra.modalities import MODALITIES
+from recurra.model import Model
+from recurra.runs.config import defaults
+from recurra.tasks import TASKS
+
+TEXTS = ["a good film", "bad", "", "the plot is good and the cast is bad"]
+FRAME = pd.DataFrame({"text": TEXTS, "label": ["up", "down", "up", "down"]})
+
+
+def model(head: str, **settings: object) -> Model:
+    task = next(t for t in TASKS.all().values() if t.output == head)
+    config = override(defaults(task), {"trunk.hidden": 6, "modality.min_count": 1, **settings})
+    kind = HEADS.get(head)
+    modality = MODALITIES.get(task.input).fit(config.modality, FRAME["text"], running=kind.running)
+    return Model(config.model, modality, kind.learn(config.head, FRAME)).double()
+
+
+@pytest.fixture(params=HEADS.names())
+def head(request) -> str:
+    return request.param
+
+
+def test_loss_is_a_sum_with_its_count_and_reaches_every_weight(head):
+    net = model(head)
+    batches = net.batches(FRAME, "test", tokens=1000, truncation=0, shuffle=False)
+    (batch,) = batches.epoch(0, 0)
+    total, count, _ = net(batch.inputs, batch.targets, None)
+    (total / count).backward()
+    assert torch.isfinite(total) and float(count) > 0
+    # An input dropout of 0.5 on one layer cannot keep a whole matrix from its gradient.
+    assert all(p.grad is not None and p.grad.abs().sum() > 0 for name, p in net.named_parameters())
+
+
+def test_losses_of_parts_add_up(head):
+    net = model(head).eval()
+    whole = net.batches(FRAME, "test", tokens=1000, truncation=0, shuffle=False)
+    parts = net.batches(FRAME, "test", tokens=1, truncation=0, shuffle=False)
+    sums = [
+        sum(float(net(b.inputs, b.targets, None)[0]) for b in batches.epoch(0, 0)) for batches in (whole, parts)
+    ]
+    assert sums[0] == pytest.approx(sums[1], rel=1e-9)
+
+
+def test_metrics_do_not_depend_on_the_batches(head):
+    net = model(head)
+    meters = [
+        net.measure(net.batches(FRAME, "test", tokens=tokens, truncation=0, shuffle=False)).metrics()
+        for tokens in (1, 1000)
+    ]
+    assert meters[0] == pytest.approx(meters[1], rel=1e-6)
+    assert net.head.objective.metric in meters[0]
+
+
+def test_predicts_plain_values_for_every_row_in_order(head):
+    net = model(head)
+    together = net.predict(TEXTS)
+    assert len(together) == len(TEXTS)
+    for text, expected in zip(TEXTS, together, strict=True):
+        (alone,) = net.predict([text])
+        assert alone.keys() == expected.keys()
+
+
+def test_saved_and_loaded_is_itself(head, tmp_path):
+    net = model(head).float()
+    net.save(tmp_path)
+    assert Model.load(tmp_path).predict(TEXTS) == net.predict(TEXTS)
+
+
+def test_learns_to_fit_four_rows(head):
+    net = model(head, **{"trunk.dropout": 0.0, "trunk.input_dropout": 0.0})
+    net.eval()  # dropout of the head off as well
+    batches = net.batches(FRAME, "test", tokens=1000, truncation=0, shuffle=False)
+    optimizer = torch.optim.Adam(net.parameters(), lr=0.05)
+    losses = []
+    for _ in range(40):
+        for batch in batches.epoch(0, 0):
+            total, count, _ = net(batch.inputs, batch.targets, None)
+            optimizer.zero_grad()
+            (total / count).backward()
+            optimizer.step()
+            losses.append(float(total / count))
+    assert losses[-1] < 0.3 * losses[0]
+
+
+def test_balanced_weights_count_rare_labels_more():
+    frame = pd.DataFrame({"text": ["x"] * 4, "label": ["a", "a", "a", "b"]})
+    assert Category.learn(CategoryConfig(class_weights="balanced"), frame)["weights"] == pytest.approx([2 / 3, 2.0])
+    assert Category.learn(CategoryConfig(), frame)["weights"] == [1.0, 1.0]
+
+
+def test_a_weighted_loss_is_torchs():
+    net = model("category", **{"head.class_weights": "balanced"})
+    net.eval()
+    frame = FRAME.assign(label=["up", "up", "up", "down"])
+    net.head.weights.copy_(torch.tensor([2.0, 2 / 3]))
+    (batch,) = net.batches(frame, "test", tokens=1000, truncation=0, shuffle=False).epoch(0, 0)
+    total, count, _ = net(batch.inputs, batch.targets, None)
+    features, last, _ = net.features(batch.inputs)
+    logits = net.head.logits(features, last)
+    expected = torch.nn.functional.cross_entropy(logits, batch.targets, weight=net.head.weights)
+    torch.testing.assert_close(total / count, expected)
+
+
+def test_one_label_and_unknown_labels_are_refused():
+    with pytest.raises(DataError, match="only one value, 'a'"):
+        Category.learn(CategoryConfig(), pd.DataFrame({"text": ["x", "y"], "label": ["a", "a"]}))
+    with pytest.raises(DataError, match="column label: 'sideways' never occurs in training; known are down, up"):
+        model("category").head.targets(FRAME.assign(label=["up", "sideways", "up", "up"]), "file")
+
+
+def test_confusion_and_most_wrong_name_the_right_rows():
+    net = model("category")
+    meter = net.measure(net.evaluation_batches(FRAME, "test"))
+    details = meter.details(FRAME)
+    assert sum(map(sum, details["confusion"])) == len(FRAME)
+    for wrong in details["most_wrong"]:
+        row = FRAME[FRAME["text"] == wrong["text"]].iloc[0]
+        assert wrong["label"] == row["label"] != wrong["predicted"]
+    right = sum(details["confusion"][i][i] for i in range(2))
+    assert right == len(FRAME) - len(details["most_wrong"])
