@@ -4,7 +4,7 @@ import json
 import tomllib
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -44,6 +44,9 @@ class TrunkConfig:
     hidden: int = setting(256, "hidden units of each layer and direction")
     embedding: int = setting(0, "width of the input vectors; 0: as many as hidden units")
     projection: int = setting(0, "output units of a cell that projects its state; 0: half as many as hidden")
+    gate_bias: dict[str, float] = field(
+        default_factory=dict, metadata={"help": "what a gate's bias starts at, such as f = 1.0; else as the cell says"}
+    )
     bidirectional: bool = setting(False, "read in both directions")
     merge: Literal["concat", "sum", "mean", "mul"] = setting("concat", "how the two directions are joined")
     input_dropout: float = setting(0.0, "share of the input vectors' elements dropped in training")
@@ -64,7 +67,9 @@ class TrunkConfig:
         projection = (self.projection or max(1, self.hidden // 2)) if cell.projects else 0
 
         def recurrent(inputs: int, reverse: bool = False) -> Recurrent:
-            return Recurrent(cell, inputs, self.hidden, projection_size=projection, reverse=reverse)
+            return Recurrent(
+                cell, inputs, self.hidden, projection_size=projection, reverse=reverse, gate_bias=self.gate_bias
+            )
 
         layers: list[Recurrent | Bidirectional] = []
         for _ in range(self.layers):

@@ -45,9 +45,7 @@ def test_losses_of_parts_add_up(head):
     net = model(head).eval()
     whole = net.batches(FRAME, "test", tokens=1000, truncation=0, shuffle=False)
     parts = net.batches(FRAME, "test", tokens=1, truncation=0, shuffle=False)
-    sums = [
-        sum(float(net(b.inputs, b.targets, None)[0]) for b in batches.epoch(0, 0)) for batches in (whole, parts)
-    ]
+    sums = [sum(float(net(b.inputs, b.targets, None)[0]) for b in batches.epoch(0, 0)) for batches in (whole, parts)]
     assert sums[0] == pytest.approx(sums[1], rel=1e-9)
 
 

@@ -49,6 +49,9 @@ class Next(Head):
         nn.init.zeros_(self.output.bias)
         if config.tied:
             self.output.weight = encoder.weight
+        else:
+            # Small vectors suit output weights; vectors that are only read make learning start faster at unit size.
+            nn.init.normal_(encoder.weight)
 
     @classmethod
     def learn(cls, config: NextConfig, frame: "pd.DataFrame") -> dict[str, Any]:

@@ -4,7 +4,7 @@ State goes in and comes out; a layer holds weights only. All layers here have on
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Literal, get_args
 
 import torch
@@ -46,6 +46,7 @@ class Recurrent(Layer):
 
     cell: from ``recurra.cells``, or your own. input_size: I. hidden_size: H. projection_size: R, for the cells that
     have it. bias: of the input projection. reverse: read each sequence from its last step to its first.
+    gate_bias: what a gate's bias starts at, where it is not to be what the cell says.
 
     Recurrent matrices start orthogonal and input weights Xavier uniform, each gate by itself; biases as the cell says.
 
@@ -65,6 +66,7 @@ class Recurrent(Layer):
         projection_size: int = 0,
         bias: bool = True,
         reverse: bool = False,
+        gate_bias: Mapping[str, float] | None = None,
     ):
         super().__init__()
         check_sizes(input_size=input_size, hidden_size=hidden_size)
@@ -74,6 +76,10 @@ class Recurrent(Layer):
             raise InputError(f"projection_size: expected 0, as {cell.name} has no projection, got {projection_size}")
         self.cell, self.input_size, self.hidden_size, self.reverse = cell, input_size, hidden_size, reverse
         self.projection_size = projection_size
+        self.gate_bias = {**cell.bias, **(gate_bias or {})}
+        for gate in self.gate_bias:
+            if gate not in cell.gates:
+                raise UnknownNameError(f"gate of {cell.name}", gate, cell.gates)
         self.state_sizes = cell.sizes(hidden_size, projection_size)
         self.output_size = self.state_sizes[cell.output]
         self.weight_ih = nn.Parameter(torch.empty(len(cell.gates) * hidden_size, input_size))
@@ -89,7 +95,7 @@ class Recurrent(Layer):
             nn.init.xavier_uniform_(block)
         if self.bias_ih is not None:
             for gate, block in zip(self.cell.gates, torch.split(self.bias_ih, self.hidden_size), strict=True):
-                block.fill_(self.cell.bias.get(gate, 0.0))
+                block.fill_(self.gate_bias.get(gate, 0.0))
         for name, declared in self.cell.params.items():
             if isinstance(declared.init, float):
                 self.params[name].fill_(declared.init)

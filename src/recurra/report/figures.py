@@ -4,7 +4,8 @@ import io
 import math
 import re
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -95,13 +96,10 @@ class _Canvas:
     """One set of axes in a figure of so many pixels, drawn without pyplot and its global state."""
 
     def __init__(self, name: str, width: int, height: int, x_label: str, *, top: float = MARGINS["top"]):
-        import matplotlib
         from matplotlib.figure import Figure
 
-        # Text stays text: sharp, small, and in the reader's own font. The salt keeps ids apart on one page.
-        settings = {"svg.fonttype": "none", "svg.hashsalt": name, "font.size": FONT, "text.parse_math": False}
-        self.context = lambda: matplotlib.rc_context(settings)
-        with self.context():
+        self.name = name
+        with self._style():
             self.figure = Figure(figsize=(width / 72, height / 72), facecolor="none")
             self.axes = self.figure.add_axes(
                 (
@@ -131,9 +129,18 @@ class _Canvas:
             color=INKS["muted"], fontsize=FONT,
         )  # fmt: skip
         buffer = io.StringIO()
-        with self.context():
+        with self._style():
             self.figure.savefig(buffer, format="svg", metadata=dict.fromkeys(("Date", "Creator", "Format", "Type")))
         return _for_page(buffer.getvalue())
+
+    def _style(self) -> AbstractContextManager[None]:
+        import matplotlib
+
+        # Text stays text: sharp, small, and in the reader's own font. The salt keeps ids apart on one page.
+        settings: Any = {
+            "svg.fonttype": "none", "svg.hashsalt": self.name, "font.size": FONT, "text.parse_math": False,
+        }  # fmt: skip
+        return matplotlib.rc_context(settings)
 
 
 def _for_page(document: str) -> str:
@@ -141,7 +148,7 @@ def _for_page(document: str) -> str:
     box = re.search(r'viewBox="([^"]*)"', document)
     assert box is not None
     body = document[document.index(">", document.index("<svg")) + 1 :]
-    body = re.sub(r'<g id="[^"]*">', "<g>", body)
+    body = re.sub(r'<g id="[^"]*"', "<g", body)
     body = re.sub(r"<defs>\s*<style[^>]*>.*?</style>\s*</defs>", "", body, count=1, flags=re.DOTALL)
     body = re.sub(r"font: ([\d.]+)px [^;\"]*", r"font-size: \1px", body)
     for name, colour in INKS.items():
@@ -149,7 +156,7 @@ def _for_page(document: str) -> str:
     return f'<svg viewBox="{box[1]}" role="img">{body.strip()}'
 
 
-def _plain(value: float, _position: int | None = None) -> str:
+def _plain(value: float, _position: float | None = None) -> str:
     """A tick's number in few characters: 20000 as 20k."""
     for size, letter in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
         if abs(value) >= size * 10 or (abs(value) >= size and letter != "k"):

@@ -4,7 +4,6 @@ import hashlib
 import itertools
 import os
 import shlex
-import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -75,7 +74,19 @@ def train(
     head = HEADS.get(kind.output)
     modality = MODALITIES.get(kind.input).fit(chosen.modality, splits.train[kind.roles[0]], running=head.running)
     model = _new_model(chosen, modality, head.learn(chosen.head, splits.train))
-    return _fit(folder, chosen, splits, model, display)
+    return _fit(folder, chosen, splits, model, display, _command(kind, folder, settings))
+
+
+def _command(kind: Task, folder: Path, settings: dict[str, Any]) -> str:
+    """The command line that trains this run anew, whichever way it was asked for."""
+    words = ["recurra", "train", kind.name]
+    words += [str(settings["data.source"])] if "data.source" in settings else []
+    for key, value in settings.items():
+        if key.startswith("data.columns."):
+            words += ["--column", f"{key.removeprefix('data.columns.')}={value}"]
+        elif key != "data.source":
+            words += ["--set", f"{key}={value}"]
+    return shlex.join([*words, "--out", str(folder)])
 
 
 def _chosen(kind: Task, splits: Splits, settings: dict[str, Any]) -> RunConfig:
@@ -141,10 +152,11 @@ def _resume(out: str | Path | None, options: dict[str, Any], frame: "pd.DataFram
     if events and events[0]["data"]["fingerprint"] != fingerprint(splits.train):
         raise RunError(f"{folder}: the training data have changed since it was started; train anew")
     described = Model.describe(folder)
-    return _fit(folder, config, splits, _new_model(config, described.modality, described.known), display)
+    model = _new_model(config, described.modality, described.known)
+    return _fit(folder, config, splits, model, display, events[0]["command"] if events else "")
 
 
-def _fit(folder: Path, config: RunConfig, splits: Splits, model: Model, display: Display) -> Run:
+def _fit(folder: Path, config: RunConfig, splits: Splits, model: Model, display: Display, command: str) -> Run:
     settings = config.training
     fabric = make_fabric(settings)
     batches = model.batches(
@@ -164,7 +176,7 @@ def _fit(folder: Path, config: RunConfig, splits: Splits, model: Model, display:
     log = RunLog(folder, display, tensorboard=settings.tensorboard)
     if not file.exists():
         log.rewind(0)
-        log.write("start", _start(config, splits, model, batches))
+        log.write("start", _start(config, splits, model, batches, command))
     outcome = fit(
         model,
         batches,
@@ -189,13 +201,15 @@ def _fit(folder: Path, config: RunConfig, splits: Splits, model: Model, display:
     return run
 
 
-def _start(config: RunConfig, splits: Splits, model: Model, batches: Separate | Streams) -> dict[str, Any]:
+def _start(
+    config: RunConfig, splits: Splits, model: Model, batches: Separate | Streams, command: str
+) -> dict[str, Any]:
     frames = {"train": splits.train, "valid": splits.valid, "test": splits.test}
     rows = {split: len(frame) for split, frame in frames.items() if frame is not None}
     return {
         "time": datetime.now(UTC).isoformat(timespec="seconds"),
         "task": config.task,
-        "command": shlex.join(["recurra", *sys.argv[1:]]) if Path(sys.argv[0]).name == "recurra" else None,
+        "command": command,
         "seed": config.seed,
         "parameters": model.parameter_count,
         "hardware": machine.hardware(),
