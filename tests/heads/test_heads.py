@@ -45,7 +45,7 @@ def test_losses_of_parts_add_up(head):
     net = model(head).eval()
     whole = net.batches(FRAME, "test", tokens=1000, truncation=0, shuffle=False)
     parts = net.batches(FRAME, "test", tokens=1, truncation=0, shuffle=False)
-    sums = [sum(float(net(b.inputs, b.targets, None)[0]) for b in batches.epoch(0, 0)) for batches in (whole, parts)]
+    sums = [sum(net(b.inputs, b.targets, None)[0].item() for b in batches.epoch(0, 0)) for batches in (whole, parts)]
     assert sums[0] == pytest.approx(sums[1], rel=1e-9)
 
 
@@ -86,7 +86,7 @@ def test_learns_to_fit_four_rows(head):
             optimizer.zero_grad()
             (total / count).backward()
             optimizer.step()
-            losses.append(float(total / count))
+            losses.append((total / count).item())
     assert losses[-1] < 0.3 * losses[0]
 
 

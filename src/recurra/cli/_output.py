@@ -11,7 +11,7 @@ def print_json(value: Any) -> None:
 
 
 def print_table(columns: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
-    """A table as wide as it needs; in a pipe it is plain text without colours."""
+    """A table; in a pipe each row stays on one line, without colours."""
     from rich.console import Console
     from rich.table import Table
 
@@ -19,7 +19,9 @@ def print_table(columns: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> No
     for row in rows:
         table.add_row(*row)
     console = Console()
-    console.print(table, width=None if console.is_terminal else 200, soft_wrap=not console.is_terminal)
+    if not console.is_terminal:
+        console = Console(width=10_000)
+    console.print(table)
 
 
 def figure(value: float) -> str:

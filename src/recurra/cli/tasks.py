@@ -17,5 +17,5 @@ def tasks(json: Annotated[bool, typer.Option("--json", help="Print one JSON obje
         for t in found:
             print_json({k: v for k, v in vars(t).items() if k != "defaults"})
         return
-    rows = [(t.name, f"{t.input} -> {t.output}", t.shape, ", ".join(t.roles), t.dataset, t.summary) for t in found]
-    print_table(("task", "model", "shape", "columns", "default data", ""), rows)
+    rows = [(t.name, t.summary, f"{t.input} -> {t.output}", ", ".join(t.roles), t.dataset) for t in found]
+    print_table(("task", "what it does", "model", "columns", "default data"), rows)

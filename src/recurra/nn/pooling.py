@@ -38,11 +38,12 @@ class Pooling(nn.Module):
         """[N], each step's share of its sequence's vector (``mean`` and ``attention``); sums to 1 in each sequence."""
         rows = _rows(features)
         if self.score is None:
-            return (1 / features.lengths.clamp(min=1)).to(features.values.dtype)[rows]
+            shares = features.lengths.clamp(min=1).to(features.values.dtype).reciprocal()
+            return shares[rows]
         scores = self.score(features.values.tanh()).squeeze(-1)
         zeros = scores.new_zeros(len(features))
         peak = zeros.scatter_reduce(0, rows, scores.detach(), "amax", include_self=False)
-        powers = (scores - peak[rows]).exp()
+        powers: Tensor = (scores - peak[rows]).exp()
         sums: Tensor = zeros.index_add(0, rows, powers)
         return powers / sums[rows]
 

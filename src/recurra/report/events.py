@@ -31,22 +31,27 @@ class Events:
         return self.end or max([*self.steps, *self.valid], key=lambda e: e["step"], default=None)
 
 
-def read(folder: Path) -> Events:
-    """A run folder's metrics.jsonl. A last line that was cut off is left out.
+def lines(folder: Path) -> list[Event]:
+    """A run folder's metrics.jsonl, line by line. A last line that was cut off is left out.
 
     Raises RunError where the file is missing or damaged.
     """
     file = folder / "metrics.jsonl"
     try:
-        lines = file.read_text(encoding="utf-8", errors="replace").splitlines(keepends=True)
+        text = file.read_text(encoding="utf-8", errors="replace")
     except OSError as error:
         raise RunError(f"{file}: cannot be read ({error.strerror}); is {folder} the folder of a training?") from None
-    events = [_parsed(line, f"{file}, line {i}") for i, line in enumerate(lines, 1) if line.endswith("\n")]
+    # Not splitlines: a sample may hold other characters that Python takes for line ends.
+    return [_parsed(line, f"{file}, line {i}") for i, line in enumerate(text.split("\n")[:-1], 1)]
+
+
+def read(folder: Path) -> Events:
+    """A run folder's events by kind. Raises RunError where they are missing or damaged."""
     by_kind: dict[str, list[Event]] = {}
-    for event in events:
+    for event in lines(folder):
         by_kind.setdefault(event["event"], []).append(event)
     if "start" not in by_kind:
-        raise RunError(f"{file}: holds no start of a training; train again into another folder")
+        raise RunError(f"{folder / 'metrics.jsonl'}: holds no start of a training; train again into another folder")
     steps, ends = by_kind.get("step", []), by_kind.get("end", [])
     # A training that goes on after its end has ended only when it ends again.
     ended = bool(ends) and (not steps or ends[-1]["step"] >= steps[-1]["step"])

@@ -225,7 +225,13 @@ def _time_axis(axes: "Axes", events: Events) -> None:
     times = [t for t in MaxNLocator(8).tick_values(0, seconds[-1] / unit) if 0 < t * unit <= seconds[-1]]
     top = axes.twiny()
     top.set_xlim(axes.get_xlim())
-    top.set_xticks(np.interp([t * unit for t in times], seconds, steps), [f"{t:g} {name}" for t in times])
+    ticks: list[tuple[float, str]] = []
+    for t in times:
+        step = float(np.interp(t * unit, seconds, steps))
+        # Where the training stood still for a while, many times fall on one step: their labels would overlap.
+        if not ticks or step - ticks[-1][0] > 0.1 * steps[-1]:
+            ticks.append((step, f"{t:g} {name}"))
+    top.set_xticks([step for step, _ in ticks], [label for _, label in ticks])
     top.tick_params(length=0, pad=4, colors=INKS["muted"], labelsize=FONT)
     for spine in top.spines.values():
         spine.set_visible(False)

@@ -86,9 +86,8 @@ def changed(config: RunConfig, settings: dict[str, Any]) -> RunConfig:
         if fixed in full:
             raise InputError(f"setting {fixed!r} belongs to the task: name another task instead")
     if "training.minutes" in full and "training.epochs" not in full:
-        full = {"training.epochs": 0, **full}
-        order = ("training.minutes", "training.epochs")
-        full = {**{k: full[k] for k in order}, **{k: v for k, v in full.items() if k not in order}}
+        # Minutes first: at no moment may both limits be off.
+        full = {"training.minutes": full["training.minutes"], **full, "training.epochs": 0}
     return override(config, full)
 
 

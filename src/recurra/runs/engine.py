@@ -18,10 +18,11 @@ from recurra.errors import InputError, RunError
 from recurra.heads import HEADS
 from recurra.modalities import MODALITIES, Modality
 from recurra.model import Model, read_config
+from recurra.report.events import lines
 from recurra.runs import machine
 from recurra.runs.config import RunConfig, changed, defaults, from_run, is_setting, read_settings
 from recurra.runs.log import Display, RunLog, Silent
-from recurra.runs.run import FRAME, Run, load, load_splits, read_events
+from recurra.runs.run import FRAME, Run, load, load_splits
 from recurra.sequences.batches import Separate, Streams
 from recurra.tasks import TASKS, Task
 from recurra.tasks.base import BRIEF_MINUTES
@@ -142,7 +143,7 @@ def _resume(out: str | Path | None, options: dict[str, Any], frame: "pd.DataFram
     if others := sorted(set(options) - {"epochs", "minutes"}):
         raise InputError(f"resume: only epochs and minutes can be changed, not {', '.join(others)}")
     config = changed(old, options)
-    events = read_events(folder)
+    events = lines(folder) if (folder / "metrics.jsonl").exists() else []
     ended = next((e["reason"] for e in reversed(events) if e["event"] == "end"), "interrupted")
     if ended != "interrupted" and config == old:
         raise InputError(f"{folder}: its training is complete ({ended}); give more --epochs or --minutes to go on")

@@ -1,6 +1,5 @@
 """A run: the folder a training leaves behind, and what can be done with it."""
 
-import json
 import shutil
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
@@ -14,6 +13,7 @@ from recurra.errors import InputError, RunError
 from recurra.generation import Sampling, generate
 from recurra.heads import HEADS
 from recurra.model import Model, read_config
+from recurra.report.events import lines
 from recurra.runs.config import RunConfig, from_run
 from recurra.tasks import TASKS
 
@@ -48,7 +48,7 @@ class Run:
     @property
     def events(self) -> list[dict[str, Any]]:
         """What metrics.jsonl holds."""
-        return read_events(self.path)
+        return lines(self.path)
 
     def predict(self, rows: Iterable[Any]) -> list[dict[str, Any]]:
         """One prediction for each raw row, as plain values."""
@@ -129,13 +129,6 @@ def load(folder: str | Path) -> Run:
     if not (folder / "model.safetensors").exists():
         raise RunError(f"{folder}: its training has not kept any weights yet; continue it with --resume")
     return Run(folder, config, Model.load(folder))
-
-
-def read_events(folder: Path) -> list[dict[str, Any]]:
-    """A run folder's metrics.jsonl; a last line that was cut off is left out."""
-    file = folder / "metrics.jsonl"
-    lines = file.read_text(encoding="utf-8").splitlines() if file.exists() else []
-    return [json.loads(line) for line in lines if line.endswith("}")]
 
 
 def load_splits(config: RunConfig, frame: "pd.DataFrame | None" = None) -> Splits:
