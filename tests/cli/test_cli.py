@@ -202,7 +202,8 @@ def start(folder):
     yield call
     for process in started:
         process.kill()
-        process.communicate()
+        process.wait()
+        process.stderr.close()
 
 
 def wait_for(condition, seconds: float = 300.0) -> None:
