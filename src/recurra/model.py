@@ -118,11 +118,14 @@ class Model(nn.Module):
         self.config, self.modality, self.known = config, modality, known
         self.settings = settings or {}
         width = config.trunk.embedding or config.trunk.hidden
+        head = HEADS.get(config.output)
+        if head.running and config.trunk.bidirectional:
+            raise InputError("trunk.bidirectional: a model of the next token must not read it beforehand; use false")
         self.encoder = modality.encoder(width)
         self.input_dropout = nn.Dropout(config.trunk.input_dropout)
         self.trunk = config.trunk.build(width)
         self.output_dropout = nn.Dropout(config.trunk.dropout)
-        self.head = HEADS.get(config.output)(config.head, self.trunk.output_size, known, modality, self.encoder)
+        self.head = head(config.head, self.trunk.output_size, known, modality, self.encoder)
 
     @property
     def tokens(self) -> Tokens:

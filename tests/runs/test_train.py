@@ -192,6 +192,12 @@ def test_a_wrong_option_is_named_and_nothing_is_written(tmp_path, options, error
     assert not (tmp_path / "run").exists()
 
 
+def test_a_language_model_may_not_read_both_ways(tmp_path):
+    with pytest.raises(InputError, match=r"trunk\.bidirectional: a model of the next token must not read it"):
+        recurra.train("language-model", reviews(), out=tmp_path / "run", text="review", bidirectional=True, **SMALL)
+    assert not (tmp_path / "run").exists()
+
+
 def test_one_label_only(tmp_path):
     frame = reviews().assign(stars="up")
     with pytest.raises(DataError, match="only one value, 'up'"):

@@ -36,5 +36,5 @@ PTB = Dataset(
             url=_URL + "ptb.test.txt",
         ),
     },
-    defaults={"modality.unit": "space"},
+    defaults={"modality.unit": "space", "head.tied": True, "trunk.embedding": 0, "training.rate": 4e-3},
 )

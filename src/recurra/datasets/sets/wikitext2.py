@@ -41,5 +41,5 @@ WIKITEXT2 = Dataset(
             url=_URL + "test.txt",
         ),
     },
-    defaults={"modality.unit": "space"},
+    defaults={"modality.unit": "space", "head.tied": True, "trunk.embedding": 0, "training.rate": 4e-3},
 )
