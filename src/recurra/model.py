@@ -34,6 +34,9 @@ FORMAT = 1
 EVALUATION_STREAMS = 16
 EVALUATION_TOKENS = 4096
 
+# Small data make small batches: an epoch of two steps learns nothing.
+LEAST_BATCHES, LEAST_TOKENS = 20, 128
+
 
 @dataclass(frozen=True)
 class TrunkConfig:
@@ -163,11 +166,13 @@ class Model(nn.Module):
         """Rows as batches of about ``tokens`` steps: streams of ``truncation`` steps for a head that reads running
         text, unless ``truncation`` is 0, and rows apart otherwise. ``where`` names the data in errors."""
         rows = list(frame[self.modality.role])
+        inputs = self.begun(rows) if self.head.running else self.modality.encode_all(rows)
+        if shuffle:
+            tokens = min(tokens, max(LEAST_TOKENS, inputs.values.shape[0] // LEAST_BATCHES))
         if not self.head.running:
-            return Separate(self.modality.encode_all(rows), self.head.targets(frame, where), tokens, shuffle=shuffle)
+            return Separate(inputs, self.head.targets(frame, where), tokens, shuffle=shuffle)
         if truncation:
-            return Streams(self.running(rows), max(1, tokens // truncation), truncation, shuffle=shuffle)
-        inputs = self.begun(rows)
+            return Streams(inputs.values, max(1, tokens // truncation), truncation, shuffle=shuffle)
         # Each step's target is the next token, and the last one's the end.
         targets = inputs.values.roll(-1).index_fill(0, inputs.offsets[1:] - 1, self.tokens.end_id)
         return Separate(inputs, inputs.with_values(targets), tokens, shuffle=shuffle)

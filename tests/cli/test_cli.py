@@ -74,6 +74,13 @@ def test_every_command_has_help_with_an_example():
         assert f"Example: recurra {command}" in re.sub(r"\s+", " ", result.stdout)
 
 
+def test_tells_its_version():
+    from recurra import __version__
+
+    result = recurra("--version")
+    assert (result.returncode, result.stdout) == (0, f"recurra {__version__}\n")
+
+
 def test_lists_tasks_and_data_sets():
     for command, name in (("tasks", "sentiment"), ("datasets", "pydoc")):
         assert name in recurra(command).stdout

@@ -90,6 +90,14 @@ def test_learns_to_fit_four_rows(head):
     assert losses[-1] < 0.3 * losses[0]
 
 
+def test_of_equally_accurate_weights_the_surer_are_better():
+    better = Category.objective.better
+    assert better({"accuracy": 1.0, "nats": 0.1}, {"accuracy": 1.0, "nats": 0.5})
+    assert not better({"accuracy": 1.0, "nats": 0.5}, {"accuracy": 1.0, "nats": 0.1})
+    assert better({"accuracy": 0.9, "nats": 0.5}, {"accuracy": 0.8, "nats": 0.1})
+    assert not better({"accuracy": float("nan"), "nats": 0.5}, None)
+
+
 def test_balanced_weights_count_rare_labels_more():
     frame = pd.DataFrame({"text": ["x"] * 4, "label": ["a", "a", "a", "b"]})
     assert Category.learn(CategoryConfig(class_weights="balanced"), frame)["weights"] == pytest.approx([2 / 3, 2.0])

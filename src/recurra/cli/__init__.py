@@ -23,7 +23,7 @@ def application() -> typer.Typer:
         pretty_exceptions_enable=False,
         context_settings={"help_option_names": ["-h", "--help"]},
     )
-    app.callback()(_version)
+    app.callback(invoke_without_command=True)(_version)
     for name in COMMANDS:
         module: ModuleType = importlib.import_module(f"recurra.cli.{name}")
         app.command(name, epilog=f"Example: {module.EXAMPLE}")(getattr(module, name))
@@ -37,7 +37,7 @@ def _version(
         from recurra import __version__
 
         typer.echo(f"recurra {__version__}")
-        raise typer.Exit
+        raise typer.Exit(0)
 
 
 def main() -> None:

@@ -15,15 +15,18 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Objective:
-    """The metric that decides which weights are the best, and its direction."""
+    """The metric that decides which weights are the best, and its direction; of equals, the less of ``tie``."""
 
     metric: str
     maximise: bool
+    tie: str = ""
 
     def better(self, new: dict[str, float], old: dict[str, float] | None) -> bool:
         """Whether ``new`` beats ``old``; anything but a NaN beats nothing."""
         if old is None:
             return new[self.metric] == new[self.metric]
+        if self.tie and new[self.metric] == old[self.metric]:
+            return new[self.tie] < old[self.tie]
         gain = new[self.metric] - old[self.metric]
         return gain > 0 if self.maximise else gain < 0
 

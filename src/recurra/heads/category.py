@@ -35,7 +35,7 @@ class Category(Head):
 
     config = CategoryConfig
     roles = ("label",)
-    objective = Objective("accuracy", maximise=True)
+    objective = Objective("accuracy", maximise=True, tie="nats")
 
     def __init__(
         self, config: CategoryConfig, width: int, known: dict[str, Any], modality: Modality, encoder: nn.Module

@@ -13,7 +13,9 @@ class TrainingConfig:
 
     epochs: int = setting(10, "passes over the training data; 0: as many as the minutes allow")
     minutes: float = setting(0.0, "wall-clock budget; the schedule ends when the time does; 0: none")
-    batch_tokens: int = setting(2048, "steps in a batch, over all its sequences")
+    batch_tokens: int = setting(
+        2048, "steps in a batch, over all its sequences; fewer where an epoch would have under 20 batches"
+    )
     truncation: int = setting(64, "running text: steps between cuts of the gradient; 0: whole documents")
     accumulate: int = setting(1, "batches whose gradients are added before a step")
     optimizer: Literal["adamw", "sgd", "asgd"] = setting("adamw", "asgd: SGD averaged after the non-monotone trigger")
