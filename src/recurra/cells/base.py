@@ -98,6 +98,14 @@ class Cell:
         new = self.equations(wx, *states, **params)
         return new if isinstance(new, tuple) else (new,)
 
+    def state_sizes(self) -> dict[str, Size]:
+        """Declared size of each state, in its letters."""
+        return self._state_sizes
+
+    def param_sizes(self) -> dict[str, tuple[Size, ...]]:
+        """Declared sizes of each parameter, in their letters."""
+        return self._param_sizes
+
     def sizes(self, hidden: int, projected: int = 0) -> dict[str, int]:
         """Units of each state, for H hidden and R projected units."""
         return {n: size(hidden, projected) for n, size in self._state_sizes.items()}
