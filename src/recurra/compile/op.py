@@ -29,10 +29,14 @@ def unroll(
 ) -> tuple[Ragged, tuple[Tensor, ...]]:
     """As ``recurra.compile.unroll``."""
     # The cell's own order: a caller's may differ.
-    ordered = tuple(params[name] for name in cell.params)
-    y, *finals = _Unroll.apply(  # type: ignore[no-untyped-call]
-        cell, x.layout, reverse, x.values, weight_ih, bias_ih, *ordered, *initial
-    )
+    rest = (*(params[name] for name in cell.params), *initial)
+    tensors = [t for t in (x.values, weight_ih, bias_ih, *rest) if t is not None]
+    if torch.is_grad_enabled() and any(t.requires_grad for t in tensors):
+        y, *finals = _Unroll.apply(  # type: ignore[no-untyped-call]
+            cell, x.layout, reverse, x.values, weight_ih, bias_ih, *rest
+        )
+    else:
+        y, finals, _ = forward(cell, x.layout, reverse, x.values, weight_ih, bias_ih, *_split(cell, rest), keep=False)
     return x.with_values(y), tuple(finals)
 
 
@@ -86,11 +90,9 @@ class _Unroll(torch.autograd.Function):
         *rest: Tensor,
     ) -> tuple[Tensor, ...]:
         params, initial = _split(cell, rest)
-        keep = any(ctx.needs_input_grad)
-        output, finals, saved = forward(cell, layout, reverse, x, weight_ih, bias_ih, params, initial, keep)
-        if keep:
-            ctx.save_for_backward(output, saved, x, weight_ih, bias_ih, *rest)
-            ctx.cell, ctx.layout, ctx.reverse = cell, layout, reverse
+        output, finals, saved = forward(cell, layout, reverse, x, weight_ih, bias_ih, params, initial, keep=True)
+        ctx.save_for_backward(output, saved, x, weight_ih, bias_ih, *rest)
+        ctx.cell, ctx.layout, ctx.reverse = cell, layout, reverse
         return output, *finals
 
     @staticmethod
