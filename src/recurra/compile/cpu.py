@@ -1,21 +1,22 @@
 """A cell's compiled programs and how they are called: packing, buffers, addresses."""
 
 import ctypes
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from threading import Lock
 
 import torch
 from torch import Tensor
 
 from recurra.cells.base import Cell
-from recurra.compile import gemm, objects, threads
+from recurra.compile import objects, threads
 from recurra.compile.graph import Product
 from recurra.compile.ir import Lanes
 from recurra.compile.llvm import ENTRY, emit
 from recurra.compile.plan import Program, plan
-from recurra.compile.shares import Shares, deal
+from recurra.compile.shares import deal
 from recurra.sequences.layout import Layout
 
 SCALARS = {torch.float32: "float", torch.float64: "double"}
@@ -47,6 +48,59 @@ class Units:
         return -(-sum(self.padded(x) for x in letters) // panel) * panel
 
 
+@dataclass(frozen=True)
+class Packing:
+    """How a matrix becomes panels. source: letters of the blocks that enter the product."""
+
+    product: Product
+    source: tuple[str, ...]
+    units: Units
+
+    @cached_property
+    def shape(self) -> tuple[int, int, int]:
+        """Panels, depth, panel width."""
+        panel = 2 * self.units.lanes
+        columns = self.product.blocks * self.units.padded(self.product.letter)
+        return -(-columns // panel), sum(self.units.padded(x) for x in self.source), panel
+
+    @cached_property
+    def exact(self) -> bool:
+        """Whether nothing has to be padded."""
+        inner, outer = self.source[0], self.product.letter
+        same = all(self.units.of(x) == self.units.padded(x) for x in (inner, outer))
+        return same and self.product.blocks * self.units.of(outer) == self.shape[0] * self.shape[2]
+
+    def __call__(self, matrix: Tensor) -> Tensor:
+        """[panels, depth, panel width]: what enters goes down, what comes out across, both padded with zeros.
+
+        matrix: [rows, columns]; its transpose is packed for the forward product, itself for the transposed one.
+        """
+        weights = matrix if self.product.transposed else matrix.t()
+        panels, depth, panel = self.shape
+        if not self.exact:
+            size, padded = self.units.of(self.product.letter), self.units.padded(self.product.letter)
+            inner, blocks = self.units.of(self.source[0]), self.product.blocks
+            wide = weights.new_zeros(len(self.source), depth // len(self.source), panels * panel)
+            view = wide[:, :inner, : blocks * padded].unflatten(2, (blocks, padded))
+            view[..., :size] = weights.reshape(len(self.source), inner, blocks, size)
+            weights = wide.flatten(0, 1)
+        return weights.view(depth, panels, panel).transpose(0, 1).contiguous()
+
+
+@dataclass(frozen=True)
+class Frame:
+    """What all calls with the same H and R share. numbers: of the arguments that are known.
+
+    packings: of each product. buffers: place among the arguments and stride. row: elements of all buffers for one row.
+    """
+
+    numbers: bytes
+    packings: tuple[Packing, ...]
+    buffers: tuple[tuple[int, int], ...]
+    row: int
+    work: int
+
+
 class Kernel:
     """One program for one type of numbers, compiled. Final."""
 
@@ -54,6 +108,10 @@ class Kernel:
         self.program, self.lanes = program, lanes
         self.code = emit(program, lanes)
         self.function = objects.function(self.code.text, ENTRY)
+        self._frames: dict[Units, Frame] = {}
+        self._kind = ctypes.c_int64 * len(self.code.arguments)
+        self._at = {name: i for i, name in enumerate(self.code.arguments)}
+        self._vectors = [(name[7:], i) for name, i in self._at.items() if name.startswith("vector.")]
 
     def __call__(
         self,
@@ -65,41 +123,45 @@ class Kernel:
         carries: Sequence[tuple[Tensor, Tensor]],
     ) -> None:
         """streams: [N, width] by name, rows apart by their stride. carries: before and after, [B, width], each."""
-        buffers = self.code.schedule.buffers
-        weights = [pack(params[m.product.matrix], m.product, buffers[m.source], units) for m in self.code.products]
-        most = sum(w.numel() for w in weights) * max(1, layout.steps)
-        shares = deal(layout, torch.get_num_threads() if most >= WORTH_A_THREAD else 1, reverse)
-        sizes = {name: units.stride(letters) for name, letters in buffers.items()}
-        dtype = carries[0][0].dtype
-        scratch = torch.empty(len(layout) * sum(sizes.values()) + 2 * units.lanes, dtype=dtype)
+        frame, at = self._frames.get(units) or self._frame(units), self._at
+        threads_wanted = torch.get_num_threads() if frame.work * layout.steps >= WORTH_A_THREAD else 1
+        shares = deal(layout, threads_wanted, reverse)
+        arguments = self._kind.from_buffer_copy(frame.numbers)
+        # The first arguments, in their order.
         counter = ctypes.c_int64(0)
-        given = self._shares(shares) | {"drawn": ctypes.addressof(counter)}
-        given |= {"H": units.hidden, "R": units.projected}
-        given |= {"H.padded": units.padded("H"), "R.padded": units.padded("R")}
-        start = scratch.data_ptr()
-        for name, size in sizes.items():
-            given |= {f"buffer.{name}": start, f"buffer.{name}.stride": size}
-            start += len(layout) * size * dtype.itemsize
+        arguments[0:7] = (ctypes.addressof(counter), *shares.numbers)
+        scratch = carries[0][0].new_empty(len(layout) * frame.row + 2 * units.lanes)
+        start, itemsize = scratch.data_ptr(), scratch.itemsize
+        for i, size in frame.buffers:
+            arguments[i] = start
+            start += len(layout) * size * itemsize
         for name, stream in streams.items():
-            given |= {f"stream.{name}": stream.data_ptr(), f"stream.{name}.stride": stream.stride(0)}
-        for i, w in enumerate(weights):
-            given |= {f"matrix.{i}": w.data_ptr(), f"matrix.{i}.depth": w.shape[1], f"matrix.{i}.count": w.shape[0]}
+            i = at[f"stream.{name}"]
+            arguments[i], arguments[i + 1] = stream.data_ptr(), stream.stride(0)
+        weights = [packing(params[packing.product.matrix]) for packing in frame.packings]
+        for k, w in enumerate(weights):
+            arguments[at[f"matrix.{k}"]] = w.data_ptr()
         for k, (before, after) in enumerate(carries):
-            given |= {f"carry{k}.in": before.data_ptr(), f"carry{k}.out": after.data_ptr()}
-        given |= {f"vector.{name}": p.data_ptr() for name, p in params.items() if p.ndim == 1}
-        arguments = (ctypes.c_int64 * len(self.code.arguments))(*(given[name] for name in self.code.arguments))
-        launch(self, ctypes.addressof(arguments), min(shares.count, torch.get_num_threads()))
+            i = at[f"carry{k}.in"]
+            arguments[i], arguments[i + 1] = before.data_ptr(), after.data_ptr()
+        for name, i in self._vectors:
+            arguments[i] = params[name].data_ptr()
+        launch(self, ctypes.addressof(arguments), min(shares.count, threads_wanted))
 
-    @staticmethod
-    def _shares(shares: Shares) -> dict[str, int]:
-        return {
-            "shares": shares.count,
-            "bounds": shares.bounds.ctypes.data,
-            "rows": shares.rows.ctypes.data,
-            "first": shares.first.ctypes.data,
-            "lengths": shares.lengths.ctypes.data,
-            "direction": shares.direction,
-        }
+    def _frame(self, units: Units) -> Frame:
+        code, buffers = self.code, self.code.schedule.buffers
+        packings = tuple(Packing(m.product, buffers[m.source], units) for m in code.products)
+        known = {"H": units.hidden, "R": units.projected}
+        known |= {"H.padded": units.padded("H"), "R.padded": units.padded("R")}
+        strides = {name: units.stride(letters) for name, letters in buffers.items()}
+        known |= {f"buffer.{name}.stride": stride for name, stride in strides.items()}
+        for i, packing in enumerate(packings):
+            known |= {f"matrix.{i}.count": packing.shape[0], f"matrix.{i}.depth": packing.shape[1]}
+        numbers = bytes(self._kind(*(known.get(name, 0) for name in code.arguments)))
+        places = tuple((self._at[f"buffer.{name}"], stride) for name, stride in strides.items())
+        work = sum(math.prod(packing.shape) for packing in packings) + units.stride(["H"]) * 16
+        frame = self._frames[units] = Frame(numbers, packings, places, sum(strides.values()), work)
+        return frame
 
 
 def launch(kernel: Kernel, arguments: int, count: int) -> None:
@@ -118,23 +180,3 @@ def _kernel(cell: Cell, name: str, dtype: torch.dtype) -> Kernel:
     programs = plan(cell)
     program = {"infer": programs.infer, "train": programs.train, "back": programs.back}[name]
     return Kernel(program, objects.widest(SCALARS[dtype]))
-
-
-def pack(matrix: Tensor, product: Product, source: Sequence[str], units: Units) -> Tensor:
-    """[panels, K, panel width]: what enters a product down, what comes out across, both padded with zeros.
-
-    matrix: [rows, columns]; its transpose is packed for the forward product, itself for the transposed one. source:
-    letters of the blocks that enter.
-    """
-    weights = matrix if product.transposed else matrix.t()
-    size, padded = units.of(product.letter), units.padded(product.letter)
-    inner, inner_padded = units.of(source[0]), units.padded(source[0])
-    panel = 2 * units.lanes
-    columns = product.blocks * padded
-    whole = -(-columns // panel) * panel
-    if padded != size or inner_padded != inner or whole != columns:
-        wide = weights.new_zeros(len(source), inner_padded, whole)
-        view = wide[:, :inner, :columns].unflatten(2, (product.blocks, padded))
-        view[..., :size] = weights.reshape(len(source), inner, product.blocks, size)
-        weights = wide.flatten(0, 1)
-    return weights.unflatten(1, (-1, panel)).transpose(0, 1).contiguous()

@@ -13,7 +13,7 @@ from torch import Tensor
 from recurra.cells.base import Cell
 from recurra.compile import reference
 from recurra.compile.cpu import Units, kernel
-from recurra.compile.plan import Column, plan
+from recurra.compile.sums import gradient_sums
 from recurra.sequences import Ragged
 from recurra.sequences.layout import Layout
 
@@ -102,9 +102,8 @@ class _Unroll(torch.autograd.Function):
         if torch.is_grad_enabled():
             found = _through_reference(cell, layout, reverse, (x, weight_ih, bias_ih, *rest), wanted, grads)
         else:
-            back = _Backward(cell, layout, reverse, x, weight_ih, rest)
-            back.run(output, saved, grads)
-            found = back.gradients(wanted)
+            tensors = (x, weight_ih, bias_ih, *rest)
+            found = backward(cell, layout, reverse, output, saved, tensors, grads, wanted)
         return None, None, None, *found
 
 
@@ -117,119 +116,36 @@ def _vectors_contiguous(params: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return {name: p.contiguous() if p.ndim == 1 else p for name, p in params.items()}
 
 
-class _Backward:
-    """One backward pass: the program, then the gradients as products over all steps."""
+def backward(
+    cell: Cell,
+    layout: Layout,
+    reverse: bool,
+    output: Tensor,
+    saved: Tensor | None,
+    tensors: Sequence[Any],
+    grads: Sequence[Tensor],
+    wanted: Sequence[bool],
+) -> list[Tensor | None]:
+    """The gradients for x, weight_ih, bias_ih, parameters and initial states; None for what is not wanted.
 
-    def __init__(
-        self, cell: Cell, layout: Layout, reverse: bool, x: Tensor, weight_ih: Tensor, rest: Sequence[Tensor]
-    ):
-        self.cell, self.layout, self.reverse, self.x, self.weight_ih = cell, layout, reverse, x, weight_ih
-        self.params, self.initial = _split(cell, rest)
-        self.plan, self.kernel = plan(cell), kernel(cell, "back", x.dtype)
-        self.letters = self.kernel.program.streams
-        self.units = units_of(cell, weight_ih, self.initial, self.kernel.lanes.count)
-        self.streams: dict[str, Tensor] = {}
-
-    def run(self, output: Tensor, saved: Tensor | None, grads: Sequence[Tensor]) -> None:
-        grad_output, *grad_finals = grads
-        grads_width = self.units.width(self.letters["grads"])
-        self.streams = {
-            "grad_output": _rows_contiguous(grad_output),
-            "grads": self.x.new_empty(self.layout.steps, grads_width),
-        }
-        if "output" in self.letters:
-            self.streams["output"] = output
-        if "saved" in self.letters:
-            assert saved is not None
-            self.streams["saved"] = saved
-        entered = {c.stream for p in self.plan.products for c in p.inputs}
-        if "previous" in self.letters or "previous" in entered:
-            self.streams["previous"] = previous(output, self.initial[0], self.layout, self.reverse)
-        carries = [(g.contiguous(), torch.empty_like(g, memory_format=torch.contiguous_format)) for g in grad_finals]
-        named = {name: self.streams[name] for name in self.letters}
-        self.kernel(self.layout, self.reverse, self.units, named, _vectors_contiguous(self.params), carries)
-        self.grad_initial = [after for _, after in carries]
-
-    def gradients(self, wanted: Sequence[bool]) -> list[Tensor | None]:
-        """For x, weight_ih, bias_ih, the parameters and the initial states; None for what is not wanted."""
-        to_x, to_weight, to_bias, *to_rest = wanted
-        found: list[Tensor | None] = [
-            self._input() if to_x else None,
-            self._weight(self.plan.wx, self.x, self.weight_ih) if to_weight else None,
-            self._sum(self.plan.wx, self.weight_ih.shape[0]) if to_bias else None,
-        ]
-        for (name, p), want in zip(self.params.items(), to_rest, strict=False):
-            found.append(self._parameter(name, p) if want else None)
-        return [*found, *self.grad_initial]
-
-    def _parameter(self, name: str, p: Tensor) -> Tensor:
-        if p.ndim == 1:
-            return self._sum(self.plan.vectors[name], p.shape[0])
-        total: Tensor | None = None
-        for product in self.plan.products:
-            if product.matrix == name:
-                parts = [
-                    self._weight(product.outputs, self._columns(column, count), p[:, : self._width(column, count)])
-                    for _, column, count in runs(product.inputs)
-                ]
-                whole = parts[0] if len(parts) == 1 else torch.cat(parts, 1)
-                total = whole if total is None else total + whole
-        return torch.zeros_like(p) if total is None else total
-
-    def _input(self) -> Tensor:
-        found: Tensor | None = None
-        hidden = self.units.hidden
-        for block, column, count in runs(self.plan.wx):
-            grad, weight = self._columns(column, count), self.weight_ih[block * hidden : (block + count) * hidden]
-            found = torch.mm(grad, weight) if found is None else found.addmm_(grad, weight)
-        return torch.zeros_like(self.x) if found is None else found
-
-    def _weight(self, outputs: Sequence[Column | None], entered: Tensor, like: Tensor) -> Tensor:
-        """[rows, columns] as ``like``: the gradient of what came out times what went in, summed over all steps."""
-        found = runs(outputs)
-        if len(found) == 1 and found[0][2] == len(outputs):
-            _, column, count = found[0]
-            return torch.mm(self._columns(column, count).t(), entered)
-        total = like.new_zeros(like.shape)
-        rows = like.shape[0] // len(outputs)
-        for block, column, count in found:
-            part = total[block * rows : (block + count) * rows]
-            torch.mm(self._columns(column, count).t(), entered, out=part)
-        return total
-
-    def _sum(self, columns: Sequence[Column | None], size: int) -> Tensor:
-        total = self.x.new_zeros(size)
-        rows = size // len(columns)
-        for block, column, count in runs(columns):
-            torch.sum(self._columns(column, count), 0, out=total[block * rows : (block + count) * rows])
-        return total
-
-    def _columns(self, column: Column, count: int) -> Tensor:
-        """Neighbouring blocks of a stream."""
-        start = self.units.width(self._letters(column.stream)[: column.index])
-        return self.streams[column.stream][:, start : start + self._width(column, count)]
-
-    def _width(self, column: Column, count: int) -> int:
-        return self.units.width(self._letters(column.stream)[column.index : column.index + count])
-
-    def _letters(self, stream: str) -> tuple[str, ...]:
-        # The output's previous value may be needed by a product alone.
-        return self.letters["grad_output" if stream in ("previous", "output") else stream]
-
-
-def runs(columns: Sequence[Column | None]) -> list[tuple[int, Column, int]]:
-    """Neighbours in a stream taken together: (first block, its column, how many)."""
-    found: list[tuple[int, Column, int]] = []
-    for block, column in enumerate(columns):
-        if column is None:
-            continue
-        if found:
-            first, start, count = found[-1]
-            if block == first + count and column == Column(start.stream, start.index + count):
-                found[-1] = first, start, count + 1
-                continue
-        found.append((block, column, 1))
-    return found
+    output, saved: from ``forward``. tensors: what it was given, in that order. grads: of output and final states.
+    """
+    x, weight_ih, _, *rest = tensors
+    params, initial = _split(cell, rest)
+    run = kernel(cell, "back", x.dtype)
+    units = units_of(cell, weight_ih, initial, run.lanes.count)
+    sums = gradient_sums(cell, units)
+    grad_output, *grad_finals = grads
+    made = x.new_empty(layout.steps, sums.width)
+    streams = {"grad_output": _rows_contiguous(grad_output), "grads": made, "output": output}
+    if saved is not None:
+        streams["saved"] = saved
+    if sums.needs_previous:
+        streams["previous"] = previous(output, initial[0], layout, reverse)
+    carries = [(g.contiguous(), torch.empty_like(g, memory_format=torch.contiguous_format)) for g in grad_finals]
+    named = {name: streams[name] for name in run.program.streams}
+    run(layout, reverse, units, named, _vectors_contiguous(params), carries)
+    return [*sums(streams, x, weight_ih, params, wanted), *(after for _, after in carries)]
 
 
 def previous(output: Tensor, initial: Tensor, layout: Layout, reverse: bool) -> Tensor:

@@ -1,6 +1,7 @@
 """Rows dealt out to threads: for every share its rows longest first, and shares that take about as long."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -26,6 +27,12 @@ class Shares:
     @property
     def count(self) -> int:
         return len(self.bounds) - 1
+
+    @cached_property
+    def numbers(self) -> tuple[int, ...]:
+        """As compiled code takes them: how many shares, the addresses of the arrays, the direction."""
+        arrays = (self.bounds, self.rows, self.first, self.lengths)
+        return (self.count, *(a.ctypes.data for a in arrays), self.direction)
 
 
 _known: WeakKeyDictionary[Layout, dict[tuple[int, bool], Shares]] = WeakKeyDictionary()
