@@ -1,7 +1,7 @@
 """A cell's equations, read with torch.fx into a graph of blocks."""
 
 import operator
-import re
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
@@ -47,13 +47,27 @@ class _Unsupported(Exception):
 @lru_cache(maxsize=None)
 def trace(cell: Cell) -> Traced:
     """The cell as a graph. Raises InputError for an operation that cells may not use."""
-    tracer = fx.Tracer()
-    tracer.record_stack_traces = True
     try:
-        steps = tracer.trace(_without_defaults(cell.equations))
+        steps = _Tracer(cell.equations.__code__.co_filename).trace(_without_defaults(cell.equations))
     except (fx.proxy.TraceError, TypeError) as error:
         raise InputError(f"cell {cell.name}: its equations cannot be read: {error}") from error
     return _Reader(cell).read(steps)
+
+
+class _Tracer(fx.Tracer):
+    """Writes beside every operation the line it is on."""
+
+    def __init__(self, file: str):
+        super().__init__()
+        self.file = file
+
+    def create_node(self, *args: Any, **kwargs: Any) -> fx.Node:
+        node = super().create_node(*args, **kwargs)
+        frame = sys._getframe(1)
+        while frame.f_back is not None and frame.f_code.co_filename != self.file:
+            frame = frame.f_back
+        node.meta["line"] = frame.f_lineno
+        return node
 
 
 def _without_defaults(equations: Callable[..., Any]) -> Callable[..., Any]:
@@ -117,11 +131,8 @@ class _Reader:
         return value
 
     def _refuse(self, step: fx.Node, what: str) -> NoReturn:
-        file = self.cell.equations.__code__.co_filename
-        lines = re.findall(rf'File "{re.escape(file)}", line (\d+)', step.stack_trace or "")
-        where = f", line {lines[-1]}" if lines else ""
         raise InputError(
-            f"cell {self.cell.name}{where}: {what} is not among those a cell may use: {', '.join(sorted(RULES))}"
+            f"cell {self.cell.name}, line {step.meta['line']}: {what} is not among those a cell may use: {', '.join(sorted(RULES))}"
         )
 
 
@@ -249,6 +260,20 @@ def _where_positive(g: Graph, x: Any, above: Any, below: Any) -> Blocks:
     return Blocks(tuple(g.apply("where_le", n, zero, b, a) for n, a, b in nodes))
 
 
+def _within(g: Graph, x: Any, low: float, high: float, inside: Any, below: float, above: float) -> Blocks:
+    """``inside`` strictly between low and high; its gradient stops at both, as in torch's piecewise functions."""
+    lower = [g.apply("where_le", n, g.const(low), g.const(below), i) for n, i in _pair(g, x, inside)]
+    return Blocks(tuple(g.apply("where_le", g.const(high), n, g.const(above), i) for n, i in _pair(g, x, Blocks(tuple(lower)))))
+
+
+def _hardsigmoid(g: Graph, x: Any, inplace: bool = False) -> Blocks:
+    return _within(g, x, -3.0, 3.0, _add(g, _div(g, x, 6.0), 0.5), 0.0, 1.0)
+
+
+def _hardtanh(g: Graph, x: Any, min_val: float = -1.0, max_val: float = 1.0, inplace: bool = False) -> Blocks:
+    return _within(g, x, min_val, max_val, x, min_val, max_val)
+
+
 def _softplus(g: Graph, x: Any) -> Blocks:
     # log(1 + e^x) as max(x, 0) + log(1 + e^-|x|), which cannot overflow.
     tail = _log(g, _add(g, _exp(g, _each("neg")(g, _each("abs")(g, x))), 1.0))
@@ -282,8 +307,8 @@ RULES: dict[str, Callable[..., Any]] = {
     "silu": lambda g, x, inplace=False: _mul(g, x, _sigmoid(g, x)),
     "softplus": _softplus,
     "leaky_relu": _leaky,
-    "hardsigmoid": lambda g, x, inplace=False: _clamp(g, _add(g, _div(g, x, 6.0), 0.5), 0.0, 1.0),
-    "hardtanh": lambda g, x, min_val=-1.0, max_val=1.0, inplace=False: _clamp(g, x, min_val, max_val),
+    "hardsigmoid": _hardsigmoid,
+    "hardtanh": _hardtanh,
     "clamp": _clamp,
     "maximum": _both("maximum"),
     "minimum": _both("minimum"),
