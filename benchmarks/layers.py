@@ -15,11 +15,11 @@ import time
 from collections.abc import Callable
 
 import torch
-from _compare import Ratio, compare
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence
 
 import recurra.nn as ours
+from _compare import Ratio, compare
 from recurra.sequences import Ragged
 
 KINDS = ("rnn", "gru", "lstm")
@@ -100,7 +100,11 @@ def main() -> None:
     options = parser.parse_args()
     if options.threads:
         torch.set_num_threads(options.threads)
-    grid = [(8, 35, 64), (32, 100, 128)] if options.quick else itertools.product((1, 8, 32, 128), (35, 100), (64, 128, 256))
+    grid = (
+        [(8, 35, 64), (32, 100, 128)]
+        if options.quick
+        else itertools.product((1, 8, 32, 128), (35, 100), (64, 128, 256))
+    )
     grid = list(grid)
     rounds, least = options.rounds or (3 if options.quick else 7), 0.01 if options.quick else 0.03
     found = []
@@ -117,7 +121,9 @@ def main() -> None:
                 | {"ratio": ratio.median, "low": ratio.low, "high": ratio.high, "rounds": ratio.rounds}
             )
         if not options.json:
-            print(f"{mode} {kind:<4} {'ragged' if ragged else 'dense '} geometric mean {mean(medians):.2f}\n", flush=True)
+            print(
+                f"{mode} {kind:<4} {'ragged' if ragged else 'dense '} geometric mean {mean(medians):.2f}\n", flush=True
+            )
     if options.json:
         print(json.dumps({"threads": torch.get_num_threads(), "torch": torch.__version__, "points": found}))
 

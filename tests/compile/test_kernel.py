@@ -29,7 +29,9 @@ def reset_before(wx, h, *, U=Matrix("2H", "H"), V=Matrix("H", "H"), b=Vector("2H
 
 
 @cell(gates=("i", "f", "g"), states={"h": "R", "c": "H"})
-def normalised(wx, h, c, *, U=Matrix("3H", "R"), V=Matrix("R", "H"), p=Vector("2H", init=0.2), s=Vector("3H", init=1.0)):
+def normalised(
+    wx, h, c, *, U=Matrix("3H", "R"), V=Matrix("R", "H"), p=Vector("2H", init=0.2), s=Vector("3H", init=1.0)
+):
     """Layer norm over all gates, peepholes, a projection."""
     z = wx + linear(h, U)
     z = (z - z.mean(-1, keepdim=True)) / (z.var(-1, keepdim=True, unbiased=False) + 1e-3).sqrt() * s
@@ -87,6 +89,13 @@ def run(layer, unroll, x, initial):
     return [*results, *grads]
 
 
+def same(layer, x, initial, close):
+    """Kernel and reference agree in everything."""
+    both = (run(layer, unroll, x, initial) for unroll in (op.unroll, reference.unroll))
+    for got, wanted in zip(*both, strict=True):
+        close(got, wanted)
+
+
 @every_cell
 @both_dtypes
 @pytest.mark.parametrize("reverse", [False, True], ids=["forward", "reverse"])
@@ -96,8 +105,7 @@ def test_kernel_equals_the_reference(c, dtype, reverse, lengths, hidden, close):
     layer, x = make(c, hidden, dtype, reverse), batch(lengths, dtype)
     initial = start(layer, len(lengths))
     assert path(c, x) == "kernel"
-    for got, wanted in zip(run(layer, op.unroll, x, initial), run(layer, reference.unroll, x, initial), strict=True):
-        close(got, wanted)
+    same(layer, x, initial, close)
 
 
 @every_cell
@@ -109,7 +117,9 @@ def test_any_number_of_units_and_rows(c, hidden, close):
     for rows in (1, 2, 3, 4, 7, 11):
         layer, x = make(c, hidden), batch([3] * rows)
         initial = start(layer, rows)
-        for got, wanted in zip(run(layer, op.unroll, x, initial), run(layer, reference.unroll, x, initial), strict=True):
+        for got, wanted in zip(
+            run(layer, op.unroll, x, initial), run(layer, reference.unroll, x, initial), strict=True
+        ):
             close(got, wanted)
 
 
@@ -180,8 +190,7 @@ def test_threads_share_the_rows_and_change_no_bit(c, dtype, monkeypatch, close):
 def test_more_rows_than_a_share_holds(close):
     layer, x = make(tied, 4), batch(torch.randint(0, 4, (250,)).tolist())
     initial = start(layer, 250)
-    for got, wanted in zip(run(layer, op.unroll, x, initial), run(layer, reference.unroll, x, initial), strict=True):
-        close(got, wanted)
+    same(layer, x, initial, close)
 
 
 @every_cell
@@ -208,7 +217,9 @@ SPECIAL = [0.0, -0.0, 1e-40, -1e-40, 1e-30, 1.0, -1.0, 9.0, -9.0, 20.0, 88.5, -8
 SPECIAL += [float("inf"), float("-inf"), float("nan")]
 
 
-@pytest.mark.parametrize("name", ["sigmoid", "tanh", "relu", "exp", "log", "sqrt", "abs", "neg", "square", "reciprocal"])
+@pytest.mark.parametrize(
+    "name", ["sigmoid", "tanh", "relu", "exp", "log", "sqrt", "abs", "neg", "square", "reciprocal"]
+)
 @both_dtypes
 def test_functions_at_the_ends_of_their_range(name, dtype):
     def step(wx, h):
@@ -236,7 +247,9 @@ def test_strange_numbers_go_the_same_way_as_in_the_reference(c, value):
     layer, x = make(c, 5, torch.float32), batch([4, 3, 5], torch.float32)
     x.values[5] = value
     initial = start(layer, 3)
-    for got, wanted in zip(run(layer, op.unroll, x, initial)[:2], run(layer, reference.unroll, x, initial)[:2], strict=True):
+    for got, wanted in zip(
+        run(layer, op.unroll, x, initial)[:2], run(layer, reference.unroll, x, initial)[:2], strict=True
+    ):
         assert torch.equal(got.isnan(), wanted.isnan())
         torch.testing.assert_close(got, wanted, equal_nan=True, rtol=1e-5, atol=1e-5)
 

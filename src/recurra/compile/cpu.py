@@ -4,7 +4,7 @@ import ctypes
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import cache, cached_property
 from threading import Lock
 
 import torch
@@ -81,8 +81,8 @@ class Packing:
             size, padded = self.units.of(self.product.letter), self.units.padded(self.product.letter)
             inner, blocks = self.units.of(self.source[0]), self.product.blocks
             wide = weights.new_zeros(len(self.source), depth // len(self.source), panels * panel)
-            view = wide[:, :inner, : blocks * padded].unflatten(2, (blocks, padded))
-            view[..., :size] = weights.reshape(len(self.source), inner, blocks, size)
+            view = wide[:, :, : blocks * padded].view(len(self.source), -1, blocks, padded)
+            view[:, :inner, :, :size] = weights.reshape(len(self.source), inner, blocks, size)
             weights = wide.flatten(0, 1)
         return weights.view(depth, panels, panel).transpose(0, 1).contiguous()
 
@@ -129,7 +129,7 @@ class Kernel:
         arguments = self._kind.from_buffer_copy(frame.numbers)
         # The first arguments, in their order.
         counter = ctypes.c_int64(0)
-        arguments[0:7] = (ctypes.addressof(counter), *shares.numbers)
+        arguments[0:7] = [ctypes.addressof(counter), *shares.numbers]
         scratch = carries[0][0].new_empty(len(layout) * frame.row + 2 * units.lanes)
         start, itemsize = scratch.data_ptr(), scratch.itemsize
         for i, size in frame.buffers:
@@ -175,7 +175,7 @@ def kernel(cell: Cell, name: str, dtype: torch.dtype) -> Kernel:
         return _kernel(cell, name, dtype)
 
 
-@lru_cache(maxsize=None)
+@cache
 def _kernel(cell: Cell, name: str, dtype: torch.dtype) -> Kernel:
     programs = plan(cell)
     program = {"infer": programs.infer, "train": programs.train, "back": programs.back}[name]

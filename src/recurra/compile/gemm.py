@@ -99,6 +99,4 @@ def _column(f: Function, panel: str) -> str:
 
 
 def _call(f: Function, rows: int, panels: int, a: str, b: str, c: str) -> None:
-    f.do(
-        f"call void @tile_{rows}_{panels}(ptr {a}, i64 %a_stride, ptr {b}, ptr {c}, i64 %c_stride, i64 %depth)"
-    )
+    f.do(f"call void @tile_{rows}_{panels}(ptr {a}, i64 %a_stride, ptr {b}, ptr {c}, i64 %c_stride, i64 %depth)")

@@ -15,8 +15,8 @@ def gradients(g: Graph, seeds: list[tuple[Node, Node]], columns: Columns) -> dic
     """
     parts: dict[Node, list[Node]] = {}
     found: dict[Node, Node] = {}
-    for node, grad in seeds:
-        parts.setdefault(node, []).append(grad)
+    for node, seed in seeds:
+        parts.setdefault(node, []).append(seed)
     for node in reversed(reachable(n for n, _ in seeds)):
         if node.op == "linear":
             outs = [found.get(g.node("out", (node,), node.letter, i)) for i in range(_product(node).blocks)]
@@ -35,17 +35,13 @@ def _product(node: Node) -> Product:
     return node.data
 
 
-def _through(
-    g: Graph, node: Node, outs: list[Node | None], columns: Columns, parts: dict[Node, list[Node]]
-) -> None:
+def _through(g: Graph, node: Node, outs: list[Node | None], columns: Columns, parts: dict[Node, list[Node]]) -> None:
     """Back through a matrix product: another one, with the transpose."""
     product = _product(node)
     zero = g.const(0.0)
     letter, blocks = columns[product.matrix]
     inputs = [zero if o is None else o for o in outs]
-    for argument, grad in zip(
-        node.args, g.linear(Product(product.matrix, True, letter, blocks), inputs), strict=True
-    ):
+    for argument, grad in zip(node.args, g.linear(Product(product.matrix, True, letter, blocks), inputs), strict=True):
         parts.setdefault(argument, []).append(grad)
 
 
@@ -76,8 +72,7 @@ def _mul(g: Graph, y: Node, d: Node) -> list[Node | None]:
 
 
 def _div(g: Graph, y: Node, d: Node) -> list[Node | None]:
-    a, b = y.args
-    over = g.apply("div", d, b)
+    over = g.apply("div", d, y.args[1])
     return [over, g.apply("neg", g.apply("mul", over, y))]
 
 

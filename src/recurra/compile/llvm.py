@@ -86,8 +86,8 @@ class _Emitter:
 
     def _share(self) -> None:
         f = self.f
-        for i, name in enumerate(self.names):
-            place = f.at("%arguments", str(i), "i64")
+        for index, name in enumerate(self.names):
+            place = f.at("%arguments", str(index), "i64")
             self.given[name] = f.let(f"load {'ptr' if self._is_pointer(name) else 'i64'}, ptr {place}")
         self._masks()
         start = f.integer(self.given["bounds"], "%share")

@@ -9,7 +9,7 @@ import ctypes
 import hashlib
 import os
 from collections.abc import Callable
-from functools import lru_cache
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from threading import Lock
@@ -22,7 +22,7 @@ _lock = Lock()
 _engines: list[Any] = []  # code lives as long as its engine
 
 
-@lru_cache(maxsize=None)
+@cache
 def host() -> tuple[str, str]:
     """Name and features of this CPU, as LLVM writes them."""
     from llvmlite import binding

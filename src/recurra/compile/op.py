@@ -36,7 +36,7 @@ def unroll(
             cell, x.layout, reverse, x.values, weight_ih, bias_ih, *rest
         )
     else:
-        y, finals, _ = forward(cell, x.layout, reverse, x.values, weight_ih, bias_ih, *_split(cell, rest), keep=False)
+        y, finals, _ = forward(cell, x.layout, reverse, x.values, weight_ih, bias_ih, *split(cell, rest), keep=False)
     return x.with_values(y), tuple(finals)
 
 
@@ -89,7 +89,7 @@ class _Unroll(torch.autograd.Function):
         bias_ih: Tensor | None,
         *rest: Tensor,
     ) -> tuple[Tensor, ...]:
-        params, initial = _split(cell, rest)
+        params, initial = split(cell, rest)
         output, finals, saved = forward(cell, layout, reverse, x, weight_ih, bias_ih, params, initial, keep=True)
         ctx.save_for_backward(output, saved, x, weight_ih, bias_ih, *rest)
         ctx.cell, ctx.layout, ctx.reverse = cell, layout, reverse
@@ -100,14 +100,14 @@ class _Unroll(torch.autograd.Function):
         output, saved, x, weight_ih, bias_ih, *rest = ctx.saved_tensors
         cell, layout, reverse, wanted = ctx.cell, ctx.layout, ctx.reverse, ctx.needs_input_grad[3:]
         if torch.is_grad_enabled():
-            found = _through_reference(cell, layout, reverse, (x, weight_ih, bias_ih, *rest), wanted, grads)
+            found = through_reference(cell, layout, reverse, (x, weight_ih, bias_ih, *rest), wanted, grads)
         else:
             tensors = (x, weight_ih, bias_ih, *rest)
             found = backward(cell, layout, reverse, output, saved, tensors, grads, wanted)
         return None, None, None, *found
 
 
-def _split(cell: Cell, rest: Sequence[Tensor]) -> tuple[dict[str, Tensor], Sequence[Tensor]]:
+def split(cell: Cell, rest: Sequence[Tensor]) -> tuple[dict[str, Tensor], Sequence[Tensor]]:
     count = len(cell.params)
     return dict(zip(cell.params, rest[:count], strict=True)), rest[count:]
 
@@ -131,7 +131,7 @@ def backward(
     output, saved: from ``forward``. tensors: what it was given, in that order. grads: of output and final states.
     """
     x, weight_ih, _, *rest = tensors
-    params, initial = _split(cell, rest)
+    params, initial = split(cell, rest)
     run = kernel(cell, "back", x.dtype)
     units = units_of(cell, weight_ih, initial, run.lanes.count)
     sums = gradient_sums(cell, units)
@@ -167,7 +167,7 @@ def _rows_contiguous(values: Tensor) -> Tensor:
     return values if values.shape[1] == 1 or values.stride(1) == 1 else values.contiguous()
 
 
-def _through_reference(
+def through_reference(
     cell: Cell,
     layout: Layout,
     reverse: bool,
@@ -178,10 +178,8 @@ def _through_reference(
     x, weight_ih, bias_ih, *rest = tensors
     assert x is not None and weight_ih is not None
     given = [t for t in rest if t is not None]
-    params, initial = _split(cell, given)
-    y, finals = reference.unroll(
-        cell, Ragged.of_layout(x, layout), weight_ih, bias_ih, params, tuple(initial), reverse
-    )
+    params, initial = split(cell, given)
+    y, finals = reference.unroll(cell, Ragged.of_layout(x, layout), weight_ih, bias_ih, params, tuple(initial), reverse)
     needed = [t for t, want in zip(tensors, wanted, strict=True) if want and t is not None]
     found = torch.autograd.grad((y.values, *finals), needed, grads, create_graph=True, allow_unused=True)
     results = iter(found)

@@ -12,7 +12,7 @@ output's previous value cost nothing, as the caller has them anyway.
 
 from collections import deque
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache
 
 from recurra.cells.base import Cell
 from recurra.compile.grad import gradients
@@ -72,7 +72,7 @@ class Plan:
     vectors: dict[str, tuple[Column | None, ...]]
 
 
-@lru_cache(maxsize=None)
+@cache
 def plan(cell: Cell) -> Plan:
     """The programs of a cell. Raises InputError as ``trace``."""
     return _Planner(cell, trace(cell)).plan()
@@ -183,7 +183,7 @@ class _Planner:
     def _backward_program(
         self, carries: tuple[Carry, ...], grad_columns: _Columns, kept: dict[Node, Column]
     ) -> Program:
-        leaves = {n for n in reachable([*grad_columns.places, *(n for c in carries for n in c.new)])}
+        leaves = set(reachable([*grad_columns.places, *(n for c in carries for n in c.new)]))
         letters = tuple(self.letters[0])
         grad_out = [self.graph.node("grad_out", letter=s, data=i) for i, s in enumerate(letters)]
         reads = kept | {n: Column("grad_output", i) for i, n in enumerate(grad_out) if n in leaves}
@@ -232,18 +232,18 @@ def _minimum_cut(forward: set[Node], used: set[Node], free: set[Node]) -> list[N
     if source not in capacity or sink not in capacity:
         return []
     while path := _path(capacity, source, sink):
-        amount = min(capacity[a][b] for a, b in path)
-        for a, b in path:
-            capacity[a][b] -= amount
-            capacity[b][a] += amount
+        amount = min(capacity[start][end] for start, end in path)
+        for start, end in path:
+            capacity[start][end] -= amount
+            capacity[end][start] += amount
     # What still reaches the sink is computed again; the border is what is kept.
     near, queue = {sink}, deque([sink])
     while queue:
-        b = queue.popleft()
-        for a in capacity[b]:
-            if a not in near and capacity[a][b] > 0:
-                near.add(a)
-                queue.append(a)
+        at = queue.popleft()
+        for before in capacity[at]:
+            if before not in near and capacity[before][at] > 0:
+                near.add(before)
+                queue.append(before)
     return [n for n in nodes if ("out", n.index) in near and ("in", n.index) not in near]
 
 
@@ -263,5 +263,3 @@ def _path(
         edges.append((came[b], b))
         b = came[b]
     return edges
-
-

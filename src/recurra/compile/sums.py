@@ -1,7 +1,7 @@
 """The gradients of weights and input, from what the backward program wrote at every step: products over all steps."""
 
 from collections.abc import Mapping, Sequence
-from functools import lru_cache
+from functools import cache
 
 import torch
 from torch import Tensor
@@ -14,7 +14,7 @@ from recurra.compile.plan import Column, plan
 Run = tuple[slice, str, slice]
 
 
-@lru_cache(maxsize=None)
+@cache
 def gradient_sums(cell: Cell, units: Units) -> "GradientSums":
     """Those of a cell, for H and R."""
     return GradientSums(cell, units)

@@ -6,7 +6,7 @@ so the function is handed to the very OpenMP runtime that torch has loaded; else
 
 import ctypes
 from collections.abc import Callable
-from functools import lru_cache
+from functools import cache
 from threading import Thread
 from typing import Any
 
@@ -27,7 +27,7 @@ def run(function: Callable[[int], None], argument: int, threads: int) -> None:
             thread.join()
 
 
-@lru_cache(maxsize=None)
+@cache
 def _openmp() -> Callable[..., Any] | None:
     """GNU OpenMP's way to run a function on its threads, if that runtime is in this process."""
     for library in (None, *_loaded("libgomp")):
@@ -37,7 +37,7 @@ def _openmp() -> Callable[..., Any] | None:
             continue
         parallel.argtypes = [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_uint, ctypes.c_uint]
         parallel.restype = None
-        return parallel  # type: ignore[no-any-return]
+        return parallel
     return None
 
 

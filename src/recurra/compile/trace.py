@@ -4,7 +4,7 @@ import operator
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache
 from types import FunctionType
 from typing import Any, NoReturn
 
@@ -44,7 +44,7 @@ class _Unsupported(Exception):
     """Why an operation cannot be taken; the tracer adds where."""
 
 
-@lru_cache(maxsize=None)
+@cache
 def trace(cell: Cell) -> Traced:
     """The cell as a graph. Raises InputError for an operation that cells may not use."""
     try:
@@ -131,9 +131,8 @@ class _Reader:
         return value
 
     def _refuse(self, step: fx.Node, what: str) -> NoReturn:
-        raise InputError(
-            f"cell {self.cell.name}, line {step.meta['line']}: {what} is not among those a cell may use: {', '.join(sorted(RULES))}"
-        )
+        where = f"cell {self.cell.name}, line {step.meta['line']}"
+        raise InputError(f"{where}: {what} is not among those a cell may use: {', '.join(sorted(RULES))}")
 
 
 # --- what each operation does to blocks ---
@@ -263,7 +262,9 @@ def _where_positive(g: Graph, x: Any, above: Any, below: Any) -> Blocks:
 def _within(g: Graph, x: Any, low: float, high: float, inside: Any, below: float, above: float) -> Blocks:
     """``inside`` strictly between low and high; its gradient stops at both, as in torch's piecewise functions."""
     lower = [g.apply("where_le", n, g.const(low), g.const(below), i) for n, i in _pair(g, x, inside)]
-    return Blocks(tuple(g.apply("where_le", g.const(high), n, g.const(above), i) for n, i in _pair(g, x, Blocks(tuple(lower)))))
+    return Blocks(
+        tuple(g.apply("where_le", g.const(high), n, g.const(above), i) for n, i in _pair(g, x, Blocks(tuple(lower))))
+    )
 
 
 def _hardsigmoid(g: Graph, x: Any, inplace: bool = False) -> Blocks:
@@ -325,4 +326,3 @@ RULES: dict[str, Callable[..., Any]] = {
 
 def _no_index() -> NoReturn:
     raise _Unsupported("use chunk to take a value apart")
-
