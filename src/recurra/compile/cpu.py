@@ -144,8 +144,9 @@ class Kernel:
         for k, (before, after) in enumerate(carries):
             i = at[f"carry{k}.in"]
             arguments[i], arguments[i + 1] = before.data_ptr(), after.data_ptr()
-        for name, i in self._vectors:
-            arguments[i] = params[name].data_ptr()
+        vectors = [params[name].contiguous() for name, _ in self._vectors]
+        for (_, i), v in zip(self._vectors, vectors, strict=True):
+            arguments[i] = v.data_ptr()
         launch(self, ctypes.addressof(arguments), min(shares.count, threads_wanted))
 
     def _frame(self, units: Units) -> Frame:

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from recurra.cells.base import BY_KEY, Cell
 from recurra.compile import op
-from recurra.compile.cpu import SCALARS
+from recurra.compile.cpu import SCALARS, Units
 from recurra.compile.plan import plan
 from recurra.sequences import Ragged
 from recurra.sequences.layout import Layout
@@ -67,7 +67,7 @@ def _(
     initial = rest[len(cell.params) :]
     saved = x.new_empty(0, 0)
     if keep and x.dtype in SCALARS and (letters := plan(cell).train.streams.get("saved")):
-        saved = x.new_empty(x.shape[0], op.units_of(cell, weight_ih, initial, 1).width(letters))
+        saved = x.new_empty(x.shape[0], Units(*op.units_of(cell, weight_ih, initial), 1).width(letters))
     return [x.new_empty(x.shape[0], initial[0].shape[1]), saved, *(s.new_empty(s.shape) for s in initial)]
 
 

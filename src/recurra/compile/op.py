@@ -5,6 +5,8 @@ backward pass runs through the reference, which torch can differentiate any numb
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import torch
@@ -12,7 +14,7 @@ from torch import Tensor
 
 from recurra.cells.base import Cell
 from recurra.compile import reference
-from recurra.compile.cpu import Units, kernel
+from recurra.compile.cpu import Kernel, Units, kernel
 from recurra.compile.sums import gradient_sums
 from recurra.sequences import Ragged
 from recurra.sequences.layout import Layout
@@ -52,29 +54,39 @@ def forward(
     keep: bool,
 ) -> tuple[Tensor, list[Tensor], Tensor | None]:
     """Output [N, size], final states and, if ``keep``, what the backward pass starts from."""
-    if x.dtype == weight_ih.dtype and bias_ih is not None:
-        wx = torch.addmm(bias_ih, x, weight_ih.t())
-    else:
-        wx = torch.mm(x, weight_ih.t())
-    run = kernel(cell, "train" if keep else "infer", x.dtype)
-    units = units_of(cell, weight_ih, initial, run.lanes.count)
-    letters = run.program.streams
-    output = wx.new_empty(layout.steps, units.width(letters["output"]))
-    streams = {"wx": wx, "output": output}
-    saved = None
-    if "saved" in letters:
-        saved = streams["saved"] = wx.new_empty(layout.steps, units.width(letters["saved"]))
-    carries = [(s.contiguous(), torch.empty_like(s, memory_format=torch.contiguous_format)) for s in initial]
-    run(layout, reverse, units, streams, _vectors_contiguous(params), carries)
-    return output, [after for _, after in carries], saved
+    wx = torch.mm(x, weight_ih.t()) if bias_ih is None else torch.addmm(bias_ih, x, weight_ih.t())
+    run = bound(cell, "train" if keep else "infer", x.dtype, *units_of(cell, weight_ih, initial))
+    streams = {"wx": wx, "output": wx.new_empty(layout.steps, run.widths["output"])}
+    if "saved" in run.widths:
+        streams["saved"] = wx.new_empty(layout.steps, run.widths["saved"])
+    carries = [(s.contiguous(), s.new_empty(s.shape)) for s in initial]
+    run.kernel(layout, reverse, run.units, streams, params, carries)
+    return streams["output"], [after for _, after in carries], streams.get("saved")
 
 
-def units_of(cell: Cell, weight_ih: Tensor, initial: Sequence[Tensor], lanes: int) -> Units:
+def units_of(cell: Cell, weight_ih: Tensor, initial: Sequence[Tensor]) -> tuple[int, int]:
     """H from the input weights, R from a state that has it."""
     hidden = weight_ih.shape[0] // len(cell.gates)
+    if not cell.projects:
+        return hidden, 0
     sizes = zip(cell.state_sizes().values(), initial, strict=True)
-    projected = next((s.shape[1] // size.factor for size, s in sizes if size.letter == "R"), 0)
-    return Units(hidden, projected, lanes)
+    return hidden, next((s.shape[1] // size.factor for size, s in sizes if size.letter == "R"), 0)
+
+
+@dataclass(frozen=True)
+class Bound:
+    """A kernel for certain numbers of units. widths: of its streams."""
+
+    kernel: Kernel
+    units: Units
+    widths: dict[str, int]
+
+
+@cache
+def bound(cell: Cell, name: str, dtype: torch.dtype, hidden: int, projected: int) -> Bound:
+    run = kernel(cell, name, dtype)
+    units = Units(hidden, projected, run.lanes.count)
+    return Bound(run, units, {stream: units.width(letters) for stream, letters in run.program.streams.items()})
 
 
 class _Unroll(torch.autograd.Function):
@@ -112,10 +124,6 @@ def split(cell: Cell, rest: Sequence[Tensor]) -> tuple[dict[str, Tensor], Sequen
     return dict(zip(cell.params, rest[:count], strict=True)), rest[count:]
 
 
-def _vectors_contiguous(params: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    return {name: p.contiguous() if p.ndim == 1 else p for name, p in params.items()}
-
-
 def backward(
     cell: Cell,
     layout: Layout,
@@ -132,24 +140,28 @@ def backward(
     """
     x, weight_ih, _, *rest = tensors
     params, initial = split(cell, rest)
-    run = kernel(cell, "back", x.dtype)
-    units = units_of(cell, weight_ih, initial, run.lanes.count)
-    sums = gradient_sums(cell, units)
+    run = bound(cell, "back", x.dtype, *units_of(cell, weight_ih, initial))
+    sums = gradient_sums(cell, run.units)
     grad_output, *grad_finals = grads
-    made = x.new_empty(layout.steps, sums.width)
-    streams = {"grad_output": _rows_contiguous(grad_output), "grads": made, "output": output}
+    streams = {"grad_output": _rows_contiguous(grad_output), "output": output}
+    streams["grads"] = x.new_empty(layout.steps, run.widths["grads"])
     if saved is not None:
         streams["saved"] = saved
     if sums.needs_previous:
         streams["previous"] = previous(output, initial[0], layout, reverse)
-    carries = [(g.contiguous(), torch.empty_like(g, memory_format=torch.contiguous_format)) for g in grad_finals]
-    named = {name: streams[name] for name in run.program.streams}
-    run(layout, reverse, units, named, _vectors_contiguous(params), carries)
+    carries = [(g.contiguous(), g.new_empty(g.shape)) for g in grad_finals]
+    named = {name: streams[name] for name in run.widths}
+    run.kernel(layout, reverse, run.units, named, params, carries)
     return [*sums(streams, x, weight_ih, params, wanted), *(after for _, after in carries)]
 
 
 def previous(output: Tensor, initial: Tensor, layout: Layout, reverse: bool) -> Tensor:
     """[N, size]: the output one step before each, in the direction of reading; the initial state before the first."""
+    length = layout.equal_length
+    if length:
+        steps = output.view(len(layout), length, -1)
+        parts = [steps[:, 1:], initial.unsqueeze(1)] if reverse else [initial.unsqueeze(1), steps[:, :-1]]
+        return torch.cat(parts, 1).flatten(0, 1)
     shifted = torch.empty_like(output)
     if reverse:
         shifted[:-1] = output[1:]
@@ -157,10 +169,8 @@ def previous(output: Tensor, initial: Tensor, layout: Layout, reverse: bool) -> 
     else:
         shifted[1:] = output[:-1]
         places = layout.offsets[:-1]
-    if layout.equal_length is None:
-        filled = layout.lengths > 0
-        places, initial = places[filled], initial[filled]
-    return shifted.index_copy_(0, places, initial) if layout.steps else shifted
+    filled = layout.lengths > 0
+    return shifted.index_copy_(0, places[filled], initial[filled])
 
 
 def _rows_contiguous(values: Tensor) -> Tensor:

@@ -1,7 +1,7 @@
 """Rows dealt out to threads: for every share its rows longest first, and shares that take about as long."""
 
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -40,15 +40,22 @@ _known: WeakKeyDictionary[Layout, dict[tuple[int, bool], Shares]] = WeakKeyDicti
 
 def deal(layout: Layout, threads: int, reverse: bool) -> Shares:
     """Deals the rows, longest first, there and back again; once for a batch and all its layers."""
+    if layout.equal_length is not None:
+        return _deal_equal(len(layout), layout.equal_length, threads, reverse)
     kept = _known.setdefault(layout, {})
     key = (threads, reverse)
     if key not in kept:
-        kept[key] = _deal(layout, threads, reverse)
+        kept[key] = _deal(layout.offsets.numpy(), threads, reverse)
     return kept[key]
 
 
-def _deal(layout: Layout, threads: int, reverse: bool) -> Shares:
-    offsets = layout.offsets.numpy()
+@lru_cache(maxsize=256)
+def _deal_equal(rows: int, length: int, threads: int, reverse: bool) -> Shares:
+    """Padded batches come as new layouts that are all alike."""
+    return _deal(np.arange(rows + 1, dtype=np.int64) * length, threads, reverse)
+
+
+def _deal(offsets: npt.NDArray[np.int64], threads: int, reverse: bool) -> Shares:
     lengths = np.diff(offsets)
     order = np.argsort(-lengths, kind="stable")
     rows = len(order)

@@ -61,8 +61,8 @@ class GradientSums:
 
     def _input(self, streams: Mapping[str, Tensor], weight_ih: Tensor, x: Tensor) -> Tensor:
         found: Tensor | None = None
-        for rows, stream, columns in self._wx:
-            grad, weight = streams[stream][:, columns], weight_ih[rows]
+        for run in self._wx:
+            grad, weight = self._columns(streams, run), weight_ih[run[0]]
             found = torch.mm(grad, weight) if found is None else found.addmm_(grad, weight)
         return torch.zeros_like(x) if found is None else found
 
@@ -71,7 +71,7 @@ class GradientSums:
             return self._sum(self._vectors[name], streams, p)
         total: Tensor | None = None
         for outputs, inputs in self._matrices.get(name, []):
-            parts = [self._weight(outputs, streams, streams[s][:, columns], p[:, rows]) for rows, s, columns in inputs]
+            parts = [self._weight(outputs, streams, self._columns(streams, run), p[:, run[0]]) for run in inputs]
             whole = parts[0] if len(parts) == 1 else torch.cat(parts, 1)
             total = whole if total is None else total + whole
         return torch.zeros_like(p) if total is None else total
@@ -79,18 +79,25 @@ class GradientSums:
     def _weight(self, outputs: list[Run], streams: Mapping[str, Tensor], entered: Tensor, like: Tensor) -> Tensor:
         """[rows, columns] as ``like``: the gradient of what came out times what went in, summed over all steps."""
         if len(outputs) == 1 and outputs[0][0] == slice(0, like.shape[0]):
-            _, stream, columns = outputs[0]
-            return torch.mm(streams[stream][:, columns].t(), entered)
+            return torch.mm(self._columns(streams, outputs[0]).t(), entered)
         total = like.new_zeros(like.shape)
-        for rows, stream, columns in outputs:
-            torch.mm(streams[stream][:, columns].t(), entered, out=total[rows])
+        for run in outputs:
+            torch.mm(self._columns(streams, run).t(), entered, out=total[run[0]])
         return total
 
     def _sum(self, outputs: list[Run], streams: Mapping[str, Tensor], like: Tensor) -> Tensor:
+        if len(outputs) == 1 and outputs[0][0] == slice(0, like.shape[0]):
+            return self._columns(streams, outputs[0]).sum(0)
         total = like.new_zeros(like.shape)
-        for rows, stream, columns in outputs:
-            torch.sum(streams[stream][:, columns], 0, out=total[rows])
+        for run in outputs:
+            torch.sum(self._columns(streams, run), 0, out=total[run[0]])
         return total
+
+    @staticmethod
+    def _columns(streams: Mapping[str, Tensor], run: Run) -> Tensor:
+        _, stream, columns = run
+        whole = streams[stream]
+        return whole if columns.stop - columns.start == whole.shape[1] else whole[:, columns]
 
     def _runs(self, columns: Sequence[Column | None], letter: str) -> list[Run]:
         size, found = self._units.of(letter), list[Run]()

@@ -237,7 +237,7 @@ def _pow(g: Graph, x: Any, exponent: Any) -> Blocks:
     result: Any = x
     for _ in range(abs(int(exponent)) - 1):
         result = _mul(g, result, x)
-    return result if exponent > 0 else _div(g, 1.0, result)  # type: ignore[no-any-return]
+    return result if exponent > 0 else _div(g, 1.0, result)
 
 
 def _clamp(g: Graph, x: Any, min: float | None = None, max: float | None = None) -> Blocks:
