@@ -14,7 +14,7 @@ from recurra.compile.ir import Function
 
 @dataclass(frozen=True)
 class Format:
-    """mantissa: bits. degree: of the polynomial of exp. low_split: log 2 without its last bits, for exact products."""
+    """mantissa: bits. degree: of the polynomial of exp. log2_high: log 2 to the bits of the type, or fewer."""
 
     mantissa: int
     bias: int
@@ -24,19 +24,40 @@ class Format:
 
 
 FORMATS = {
-    "float": Format(23, 127, 6, 0.693359375, 5),
+    "float": Format(23, 127, 6, 0.69314718246459961, 5),
     "double": Format(52, 1023, 13, 0.693147180369123816490, 11),
 }
 
 
-def exp_limited(f: Function, x: str) -> str:
-    """exp where the result is a normal number: infinite above, the smallest normal number below."""
-    form = FORMATS[f.lanes.scalar]
+def exp_of(f: Function, x: str, factor: float) -> str:
+    """e^(factor x) where that is a normal number: infinite above, the smallest normal number below."""
+    form, v = FORMATS[f.lanes.scalar], f.lanes
     log2 = math.log(2)
-    x = _at_least(f, x, f.lanes.all(math.nextafter((1 - form.bias) * log2 + 1e-4, 0)))
-    x = _at_most(f, x, f.lanes.all((form.bias + 1) * log2 + 0.05))
-    shifted, e = _reduced_exp(f, x)
-    return f.two("fmul", e, _power_of_two(f, _whole(f, shifted)))
+    ends = sorted(((1 - form.bias) * log2 / factor, ((form.bias + 1) * log2 + 0.05) / factor))
+    # A little inside where the result must be normal, so that rounding does not lead outside.
+    low, high = (ends[0] + 1e-4, ends[1]) if factor > 0 else (ends[0], ends[1] - 1e-4)
+    x = _at_most(f, _at_least(f, x, v.all(low)), v.all(high))
+    magic = v.all(1.5 * 2.0**form.mantissa)
+    shifted = f.fma(x, v.all(factor / log2), magic)
+    n = f.two("fsub", shifted, magic)
+    r = f.fma(n, v.all(-form.log2_high / factor), x)
+    if f.lanes.scalar == "double":
+        r = f.fma(n, v.all((form.log2_high - log2) / factor), r)
+    e = _series(f, r, factor)
+    # n is in the low bits; what else is there is shifted out, but for what this constant takes off.
+    bits = f.let(f"bitcast {v.vector} {shifted} to {v.integers}")
+    high_bits = f.let(f"shl {v.integers} {bits}, {v.all_integers(form.mantissa)}")
+    scale = f.let(f"add {v.integers} {high_bits}, {v.all_integers(form.bias << form.mantissa)}")
+    return f.two("fmul", e, f.let(f"bitcast {v.integers} {scale} to {v.vector}"))
+
+
+def _series(f: Function, r: str, factor: float) -> str:
+    """e^(factor r) for a small r."""
+    form, v = FORMATS[f.lanes.scalar], f.lanes
+    e = v.all(factor**form.degree / math.factorial(form.degree))
+    for k in range(form.degree - 1, -1, -1):
+        e = f.fma(e, r, v.all(factor**k / math.factorial(k)))
+    return e
 
 
 def exp(f: Function, x: str) -> str:
@@ -60,10 +81,7 @@ def _reduced_exp(f: Function, x: str) -> tuple[str, str]:
     n = f.two("fsub", shifted, magic)
     r = f.fma(n, v.all(-form.log2_high), x)
     r = f.fma(n, v.all(form.log2_high - math.log(2)), r)
-    e = v.all(1 / math.factorial(form.degree))
-    for k in range(form.degree - 1, -1, -1):
-        e = f.fma(e, r, v.all(1 / math.factorial(k)))
-    return shifted, e
+    return shifted, _series(f, r, 1.0)
 
 
 def _whole(f: Function, shifted: str) -> str:
@@ -90,15 +108,13 @@ def _at_most(f: Function, x: str, high: str) -> str:
 
 def sigmoid(f: Function, x: str) -> str:
     one = f.lanes.all(1.0)
-    e = exp_limited(f, f.let(f"fneg {f.lanes.vector} {x}"))
-    return f.two("fdiv", one, f.two("fadd", one, e))
+    return f.two("fdiv", one, f.two("fadd", one, exp_of(f, x, -1.0)))
 
 
 def tanh(f: Function, x: str) -> str:
     """1 - 2 / (1 + e^2x), to the absolute error of the type's last bit at 1."""
     v = f.lanes
-    e = exp_limited(f, f.two("fadd", x, x))
-    return f.two("fsub", v.all(1.0), f.two("fdiv", v.all(2.0), f.two("fadd", e, v.all(1.0))))
+    return f.two("fsub", v.all(1.0), f.two("fdiv", v.all(2.0), f.two("fadd", exp_of(f, x, 2.0), v.all(1.0))))
 
 
 def log(f: Function, x: str) -> str:

@@ -105,10 +105,11 @@ class _Planner:
         products, wanted = [], [n for carry in carries for n in carry.new]
         linears = [n for n in self.forward if n.op == "linear"]
         outputs = {}
+        # Those of wx first and side by side: the product with the input's gradient is then one.
+        wx = tuple(self._place(grad_columns, grads.get(n), "H") for n in self.wx)
         for n in linears:
             outs = [g.node("out", (n,), n.letter, i) for i in range(_product(n).blocks)]
             outputs[n] = tuple(self._place(grad_columns, grads.get(o), o.letter) for o in outs)
-        wx = tuple(self._place(grad_columns, grads.get(n), "H") for n in self.wx)
         vectors = {}
         for name, sizes in self.cell.param_sizes().items():
             if len(sizes) == 1:
