@@ -1,10 +1,12 @@
 """A layer beside torch.nn's: a training step (forward, backward to input and weights) and inference.
 
-    python benchmarks/layers.py [--quick] [--cells lstm,gru,rnn] [--rounds N] [--json]
+    python benchmarks/layers.py [--quick] [--cells lstm,gru,rnn] [--modes train,infer,own] [--rounds N] [--json]
 
 Both run in this process, round by round in changing order. The peer is torch.nn padded or packed, whichever was
 faster. Ratios are the peer's seconds over ours: above 1 we are faster. ``lengths``: all of T steps, or drawn uniformly
 from 1 to T. Ours takes a Ragged and never sees padding; torch's padded run computes the padding.
+
+``own`` is a training step of a cell that nobody ships, against our LSTM and against its own Python step by step.
 """
 
 import argparse
@@ -20,6 +22,8 @@ from torch.nn.utils.rnn import pack_padded_sequence
 
 import recurra.nn as ours
 from _compare import Ratio, compare
+from recurra.cells import CELLS, Matrix, cell, linear
+from recurra.compile import reference
 from recurra.sequences import Ragged
 
 KINDS = ("rnn", "gru", "lstm")
@@ -84,6 +88,35 @@ def point(
     return ratios[best], best
 
 
+@cell(gates=("f", "g", "o"), states=("h", "c"), bias={"f": 1.0})
+def tied(wx: Tensor, h: Tensor, c: Tensor, *, U: Tensor = Matrix("3H", "H")) -> tuple[Tensor, Tensor]:
+    """LSTM whose input gate is one minus the forget gate, with a rectified candidate."""
+    f, g, o = (wx + linear(h, U)).chunk(3, dim=-1)
+    f = f.sigmoid()
+    c = f * c + (1 - f) * g.relu()
+    return o.sigmoid() * c.tanh(), c
+
+
+def own(batch: int, steps: int, hidden: int, rounds: int, least: float) -> dict[str, Ratio]:
+    """A training step of ``tied``: the seconds of our LSTM, and of its Python step by step, over its own."""
+    values = torch.randn(batch * steps, hidden, requires_grad=True)
+    x = Ragged(values.detach(), torch.arange(batch + 1) * steps).with_values(values)
+    grad = torch.randn(batch * steps, hidden)
+    layer, lstm = (ours.Recurrent(c, hidden, hidden) for c in (tied, CELLS.get("lstm")))
+
+    def step_by_step() -> Tensor:
+        initial = tuple(torch.zeros(batch, hidden) for _ in tied.states)
+        params = dict(layer.params)
+        return reference.unroll(tied, x, layer.weight_ih, layer.bias_ih, params, initial, False)[0].values
+
+    timed = seconds(step(layer, lambda: layer(x)[0].values, values, True, grad), least)
+    peers = {"lstm": (lstm, lambda: lstm(x)[0].values), "python": (layer, step_by_step)}
+    return {
+        name: compare(timed, seconds(step(module, run, values, True, grad), least), rounds)
+        for name, (module, run) in peers.items()
+    }
+
+
 def mean(ratios: list[float]) -> float:
     """The geometric mean."""
     return math.exp(sum(math.log(r) for r in ratios) / len(ratios))
@@ -93,7 +126,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="a few points, few rounds")
     parser.add_argument("--cells", default=",".join(KINDS), help="among rnn, gru, lstm")
-    parser.add_argument("--modes", default="train,infer", help="among train, infer")
+    parser.add_argument("--modes", default="train,infer,own", help="among train, infer, own")
     parser.add_argument("--rounds", type=int, default=0, help="at each point; 0: 3 if quick, else 7")
     parser.add_argument("--threads", type=int, default=0, help="torch's threads; 0: as torch has them")
     parser.add_argument("--json", action="store_true", help="one line of JSON to standard output at the end")
@@ -108,7 +141,18 @@ def main() -> None:
     grid = list(grid)
     rounds, least = options.rounds or (3 if options.quick else 7), 0.01 if options.quick else 0.03
     found = []
-    for mode, kind, ragged in itertools.product(options.modes.split(","), options.cells.split(","), (False, True)):
+    modes = options.modes.split(",")
+    if "own" in modes:
+        for batch, steps, hidden in grid:
+            for peer, ratio in own(batch, steps, hidden, rounds, least).items():
+                if not options.json:
+                    print(f"own  tied B {batch:<3} T {steps:<3} H {hidden:<3} {ratio} against {peer}", flush=True)
+                found.append(
+                    {"mode": "own", "cell": "tied", "B": batch, "T": steps, "H": hidden, "peer": peer}
+                    | {"ratio": ratio.median, "low": ratio.low, "high": ratio.high, "rounds": ratio.rounds}
+                )
+        modes.remove("own")
+    for mode, kind, ragged in itertools.product(modes, options.cells.split(","), (False, True)):
         medians = []
         for batch, steps, hidden in grid:
             ratio, peer = point(kind, batch, steps, hidden, ragged, mode == "train", rounds, least)

@@ -31,7 +31,8 @@ def _choose(cell: Cell, tensors: Iterable[Tensor]) -> Path:
     """tensors: all that enter, the input's values first."""
     values, *_ = tensors = list(tensors)
     # Transforms of torch hand in stand-ins, which have no memory to run on.
-    if any(torch._C._functorch.is_functorch_wrapped_tensor(t) for t in tensors):
+    transformed = torch._C._functorch.peek_interpreter_stack() is not None
+    if transformed and any(torch._C._functorch.is_functorch_wrapped_tensor(t) for t in tensors):
         return "reference"
     if _compilable(values) and all(type(t) in (Tensor, torch.nn.Parameter) for t in tensors):
         return "kernel"

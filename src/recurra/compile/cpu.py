@@ -111,6 +111,9 @@ class Kernel:
         self._frames: dict[Units, Frame] = {}
         self._kind = ctypes.c_int64 * len(self.code.arguments)
         self._at = {name: i for i, name in enumerate(self.code.arguments)}
+        self._streams = {stream: self._at[f"stream.{stream}"] for stream in program.streams}
+        self._carries = [self._at[f"carry{k}.in"] for k in range(len(program.carries))]
+        self._matrices = [self._at[f"matrix.{k}"] for k in range(len(self.code.products))]
         self._vectors = [(name[7:], i) for name, i in self._at.items() if name.startswith("vector.")]
 
     def __call__(
@@ -123,7 +126,7 @@ class Kernel:
         carries: Sequence[tuple[Tensor, Tensor]],
     ) -> None:
         """streams: [N, width] by name, rows apart by their stride. carries: before and after, [B, width], each."""
-        frame, at = self._frames.get(units) or self._frame(units), self._at
+        frame = self._frames.get(units) or self._frame(units)
         threads_wanted = torch.get_num_threads() if frame.work * layout.steps >= WORTH_A_THREAD else 1
         shares = deal(layout, threads_wanted, reverse)
         arguments = self._kind.from_buffer_copy(frame.numbers)
@@ -136,13 +139,12 @@ class Kernel:
             arguments[i] = start
             start += len(layout) * size * itemsize
         for name, stream in streams.items():
-            i = at[f"stream.{name}"]
+            i = self._streams[name]
             arguments[i], arguments[i + 1] = stream.data_ptr(), stream.stride(0)
         weights = [packing(params[packing.product.matrix]) for packing in frame.packings]
-        for k, w in enumerate(weights):
-            arguments[at[f"matrix.{k}"]] = w.data_ptr()
-        for k, (before, after) in enumerate(carries):
-            i = at[f"carry{k}.in"]
+        for i, w in zip(self._matrices, weights, strict=True):
+            arguments[i] = w.data_ptr()
+        for i, (before, after) in zip(self._carries, carries, strict=True):
             arguments[i], arguments[i + 1] = before.data_ptr(), after.data_ptr()
         vectors = [params[name].contiguous() for name, _ in self._vectors]
         for (_, i), v in zip(self._vectors, vectors, strict=True):
