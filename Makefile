@@ -19,6 +19,7 @@ check: .venv/installed
 
 bench: .venv/installed
 	$(BIN)/python benchmarks/loop.py
+	$(BIN)/python benchmarks/layers.py --quick
 
 docs: .venv/installed
 	$(BIN)/mkdocs build --strict

@@ -1,10 +1,10 @@
-"""Which code ran: proved by spies on torch's entry points and on the reference."""
+"""Which code ran: proved by spies on the compiled entry point, on torch's and on the reference."""
 
 import pytest
 import torch
 
 from recurra.cells import CELLS, cell
-from recurra.compile import path, reference, torch_kernels
+from recurra.compile import cpu, path, reference, torch_kernels
 from recurra.nn import GRU, Bidirectional, Recurrent
 from recurra.sequences import Ragged
 
@@ -31,6 +31,13 @@ def calls(monkeypatch):
     for kernel in set(torch_kernels.KERNELS.values()):
         spy(torch._VF, kernel, f"torch {kernel}")
     spy(reference, "unroll", "reference")
+    launch = cpu.launch
+
+    def launched(kernel, *args):
+        seen.append(kernel.program.name)
+        launch(kernel, *args)
+
+    monkeypatch.setattr(cpu, "launch", launched)
     return seen
 
 
@@ -38,14 +45,18 @@ def layer_of(c, **options):
     return Recurrent(c, 3, 4, projection_size=2 if c.projects else 0, **options)
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 @pytest.mark.parametrize("lengths", [[3, 3], [3, 1, 0]], ids=str)
 @pytest.mark.parametrize("name", CELLS.names())
-def test_a_cell_that_torch_has_runs_torchs_kernel_once(name, lengths, calls):
+def test_a_training_step_runs_the_compiled_programs_and_nothing_else(name, lengths, dtype, calls):
     c = CELLS.get(name)
-    x = Ragged.from_list([torch.randn(n, 3) for n in lengths])
-    layer_of(c)(x)
-    assert path(c, x) == "torch"
-    assert calls == [f"torch {name.replace('-projected', '').replace('-', '_')}"]
+    x = Ragged.from_list([torch.randn(n, 3, dtype=dtype) for n in lengths])
+    layer = layer_of(c).to(dtype)
+    layer(x)[0].values.sum().backward()
+    with torch.no_grad():
+        layer(x)
+    assert path(c, x) == "kernel"
+    assert calls == ["train", "back", "infer"]
 
 
 def test_both_directions_and_drop_ins_too(calls):
@@ -53,12 +64,29 @@ def test_both_directions_and_drop_ins_too(calls):
     gru = CELLS.get("gru")
     Bidirectional(layer_of(gru), layer_of(gru, reverse=True))(x)
     GRU(3, 4, num_layers=2)(x)
-    assert calls == ["torch gru"] * 4
+    assert calls == ["train"] * 4
 
 
-def test_any_other_cell_runs_the_reference(calls):
+def test_a_cell_of_ones_own_is_compiled_like_any_other(calls):
     x = Ragged.from_list([torch.randn(2, 3)])
     layer_of(ours)(x)
+    assert path(ours, x) == "kernel"
+    assert calls == ["train"]
+
+
+@pytest.mark.parametrize("lengths", [[3, 3], [3, 1, 0]], ids=str)
+@pytest.mark.parametrize("name", CELLS.names())
+def test_in_bfloat16_torchs_kernel_runs_once(name, lengths, calls):
+    c = CELLS.get(name)
+    x = Ragged.from_list([torch.randn(n, 3).bfloat16() for n in lengths])
+    layer_of(c).bfloat16()(x)
+    assert path(c, x) == "torch"
+    assert calls == [f"torch {name.replace('-projected', '').replace('-', '_')}"]
+
+
+def test_in_bfloat16_any_other_cell_runs_the_reference(calls):
+    x = Ragged.from_list([torch.randn(2, 3).bfloat16()])
+    layer_of(ours).bfloat16()(x)
     assert path(ours, x) == "reference"
     assert calls == ["reference"]
 
@@ -67,8 +95,8 @@ def test_packing_is_computed_once_for_all_layers(monkeypatch):
     made = []
     real = torch.repeat_interleave
     monkeypatch.setattr(torch, "repeat_interleave", lambda *a, **k: made.append(1) or real(*a, **k))
-    x = Ragged.from_list([torch.randn(n, 3) for n in (2, 5, 1)])
-    GRU(3, 4, num_layers=3, bidirectional=True)(x)
+    x = Ragged.from_list([torch.randn(n, 3).bfloat16() for n in (2, 5, 1)])
+    GRU(3, 4, num_layers=3, bidirectional=True).bfloat16()(x)
     assert len(made) == 1
 
 

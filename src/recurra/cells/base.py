@@ -13,6 +13,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
+from weakref import WeakValueDictionary
 
 import torch
 from torch import Tensor
@@ -59,6 +60,9 @@ def Vector(size: str, init: float = 0.0) -> Any:
     return Parameter((size,), float(init))
 
 
+BY_KEY: "WeakValueDictionary[str, Cell]" = WeakValueDictionary()
+
+
 class Cell:
     """A declared cell. Final; made by the ``cell`` decorator, which refuses a malformed declaration with InputError.
 
@@ -80,6 +84,7 @@ class Cell:
     ):
         self.equations, self.name, self.__doc__ = equations, equations.__name__, equations.__doc__
         self.__module__ = equations.__module__
+        self.key = self._register()
         self.gates, self.bias = tuple(gates), dict(bias or {})
         sizes = dict(states) if isinstance(states, Mapping) else dict.fromkeys(states, "H")
         self.states, self.output = tuple(sizes), next(iter(sizes), "")
@@ -98,6 +103,14 @@ class Cell:
         new = self.equations(wx, *states, **params)
         return new if isinstance(new, tuple) else (new,)
 
+    def state_sizes(self) -> dict[str, Size]:
+        """Declared size of each state, in its letters."""
+        return self._state_sizes
+
+    def param_sizes(self) -> dict[str, tuple[Size, ...]]:
+        """Declared sizes of each parameter, in their letters."""
+        return self._param_sizes
+
     def sizes(self, hidden: int, projected: int = 0) -> dict[str, int]:
         """Units of each state, for H hidden and R projected units."""
         return {n: size(hidden, projected) for n, size in self._state_sizes.items()}
@@ -112,6 +125,16 @@ class Cell:
     def __reduce__(self) -> str:
         """A cell is pickled by its name, and a copy is itself: a copied layer must not lose its kernel."""
         return self.name
+
+    def _register(self) -> str:
+        """A name that no other living cell has: what is written into compiled graphs, where no object can stand."""
+        name = key = f"{self.__module__}.{self.equations.__qualname__}"
+        count = 1
+        while key in BY_KEY:
+            count += 1
+            key = f"{name}#{count}"
+        BY_KEY[key] = self
+        return key
 
     def _check_names(self) -> None:
         if not self.gates:

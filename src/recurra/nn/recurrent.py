@@ -112,7 +112,8 @@ class Recurrent(Layer):
         initial = tuple(state[name] for name in self.state_sizes)
         for (name, size), value in zip(self.state_sizes.items(), initial, strict=True):
             check_like(f"state {name}", value, (len(x), size), self.weight_ih)
-        y, finals = unroll(self.cell, x, self.weight_ih, self.bias_ih, dict(self.params), initial, self.reverse)
+        params = {name: self.params[name] for name in self.cell.params}
+        y, finals = unroll(self.cell, x, self.weight_ih, self.bias_ih, params, initial, self.reverse)
         return y, State(dict(zip(self.state_sizes, finals, strict=True)))
 
     def initial_state(self, rows: int) -> State:

@@ -90,6 +90,7 @@ class _TorchNN(nn.Module):
             for (name, state), (layers, rows, size) in zip(states.items(), shapes, strict=True):
                 check_like(name, state, (layers, size) if alone else (layers, rows, size), weight)
             initial = [s.unsqueeze(1) if alone else s for s in states.values()]
+        starts = list(zip(*(s.unbind(0) for s in initial), strict=True))
         finals: list[tuple[Tensor, ...]] = []
         directions = 1 + self.bidirectional
         for first in range(0, len(self._suffixes), directions):
@@ -97,7 +98,7 @@ class _TorchNN(nn.Module):
                 x = x.with_values(nn.functional.dropout(x.values, self.dropout, self.training))
             outputs = []
             for i in range(first, first + directions):
-                y, final = self._unroll(x, i, tuple(s[i] for s in initial))
+                y, final = self._unroll(x, i, starts[i])
                 outputs.append(y.values)
                 finals.append(final)
             x = x.with_values(torch.cat(outputs, -1) if self.bidirectional else outputs[0])

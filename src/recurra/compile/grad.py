@@ -1,0 +1,140 @@
+"""From a graph to the graph of its gradient: one rule for each operation, none for a cell."""
+
+from collections.abc import Callable
+
+from recurra.compile.graph import Graph, Node, Product, reachable
+
+# The sizes of a declared matrix's columns: letter and blocks.
+Columns = dict[str, tuple[str, int]]
+
+
+def gradients(g: Graph, seeds: list[tuple[Node, Node]], columns: Columns) -> dict[Node, Node]:
+    """The gradient of every node, given pairs of a node and the gradient that reaches it from outside.
+
+    Nodes that nothing reaches are left out. The gradient of an ``out`` of a product is that of what came out.
+    """
+    parts: dict[Node, list[Node]] = {}
+    found: dict[Node, Node] = {}
+    for node, seed in seeds:
+        parts.setdefault(node, []).append(seed)
+    for node in reversed(reachable(n for n, _ in seeds)):
+        if node.op == "linear":
+            outs = [found.get(g.node("out", (node,), node.letter, i)) for i in range(_product(node).blocks)]
+            if any(o is not None for o in outs):
+                _through(g, node, outs, columns, parts)
+        elif node in parts:
+            found[node] = g.sum(parts[node])
+            for argument, grad in zip(node.args, _rule(g, node, found[node]), strict=True):
+                if grad is not None:
+                    parts.setdefault(argument, []).append(_as(g, argument, grad))
+    return found
+
+
+def _product(node: Node) -> Product:
+    assert isinstance(node.data, Product)
+    return node.data
+
+
+def _through(g: Graph, node: Node, outs: list[Node | None], columns: Columns, parts: dict[Node, list[Node]]) -> None:
+    """Back through a matrix product: another one, with the transpose."""
+    product = _product(node)
+    zero = g.const(0.0)
+    letter, blocks = columns[product.matrix]
+    inputs = [zero if o is None else o for o in outs]
+    for argument, grad in zip(node.args, g.linear(Product(product.matrix, True, letter, blocks), inputs), strict=True):
+        parts.setdefault(argument, []).append(grad)
+
+
+def _as(g: Graph, argument: Node, grad: Node) -> Node:
+    """One number a row that stood beside every unit gathers from every unit."""
+    if argument.letter == "1" and grad.letter != "1":
+        return g.node("rowsum", (grad,))
+    return grad
+
+
+def _rule(g: Graph, node: Node, d: Node) -> list[Node | None]:
+    if not node.args or node.op == "out":
+        return [None] * len(node.args)
+    return RULES[node.op](g, node, d)
+
+
+def _add(g: Graph, y: Node, d: Node) -> list[Node | None]:
+    return [d, d]
+
+
+def _sub(g: Graph, y: Node, d: Node) -> list[Node | None]:
+    return [d, g.apply("neg", d)]
+
+
+def _mul(g: Graph, y: Node, d: Node) -> list[Node | None]:
+    a, b = y.args
+    return [g.apply("mul", d, b), g.apply("mul", d, a)]
+
+
+def _div(g: Graph, y: Node, d: Node) -> list[Node | None]:
+    over = g.apply("div", d, y.args[1])
+    return [over, g.apply("neg", g.apply("mul", over, y))]
+
+
+def _sigmoid(g: Graph, y: Node, d: Node) -> list[Node | None]:
+    return [g.apply("mul", d, g.apply("mul", y, g.apply("sub", g.const(1.0), y)))]
+
+
+def _tanh(g: Graph, y: Node, d: Node) -> list[Node | None]:
+    return [g.apply("mul", d, g.apply("sub", g.const(1.0), g.apply("mul", y, y)))]
+
+
+def _relu(g: Graph, y: Node, d: Node) -> list[Node | None]:
+    zero = g.const(0.0)
+    return [g.apply("where_le", y, zero, zero, d)]
+
+
+def _clamp(g: Graph, y: Node, d: Node) -> list[Node | None]:
+    assert isinstance(y.data, tuple)
+    (x,), (low, high), zero = y.args, y.data, g.const(0.0)
+    below = g.apply("where_le", x, g.const(high), d, zero)
+    return [g.apply("where_le", g.const(low), x, below, zero)]
+
+
+def _maximum(g: Graph, y: Node, d: Node) -> list[Node | None]:
+    a, b = y.args
+    return [_above(g, a, b, d), _above(g, b, a, d)]
+
+
+def _minimum(g: Graph, y: Node, d: Node) -> list[Node | None]:
+    a, b = y.args
+    return [_above(g, b, a, d), _above(g, a, b, d)]
+
+
+def _above(g: Graph, a: Node, b: Node, d: Node) -> Node:
+    """d where a > b, half of it where they are equal, as in torch; nothing elsewhere."""
+    zero, half = g.const(0.0), g.apply("mul", d, g.const(0.5))
+    return g.apply("where_le", a, b, g.apply("where_le", b, a, half, zero), d)
+
+
+def _where_le(g: Graph, y: Node, d: Node) -> list[Node | None]:
+    a, b, _, _ = y.args
+    zero = g.const(0.0)
+    return [None, None, g.apply("where_le", a, b, d, zero), g.apply("where_le", a, b, zero, d)]
+
+
+RULES: dict[str, Callable[[Graph, Node, Node], list[Node | None]]] = {
+    "add": _add,
+    "sub": _sub,
+    "mul": _mul,
+    "div": _div,
+    "neg": lambda g, y, d: [g.apply("neg", d)],
+    "abs": lambda g, y, d: [g.apply("mul", d, g.apply("sign", y.args[0]))],
+    "sign": lambda g, y, d: [None],
+    "exp": lambda g, y, d: [g.apply("mul", d, y)],
+    "log": lambda g, y, d: [g.apply("div", d, y.args[0])],
+    "sqrt": lambda g, y, d: [g.apply("div", d, g.apply("mul", g.const(2.0), y))],
+    "sigmoid": _sigmoid,
+    "tanh": _tanh,
+    "relu": _relu,
+    "clamp": _clamp,
+    "maximum": _maximum,
+    "minimum": _minimum,
+    "where_le": _where_le,
+    "rowsum": lambda g, y, d: [d],
+}

@@ -1,0 +1,332 @@
+"""A scheduled program as LLVM IR: one function that takes a share of the rows through all their steps.
+
+``void run(ptr arguments)`` is called by every thread. ``arguments`` are 64-bit numbers and addresses, in the order of
+``Code.arguments``; threads draw the next share from a counter among them. Rows of a share are sorted longest first,
+so that those active at a step are a prefix.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from recurra.compile import functions, gemm
+from recurra.compile.graph import Node, reachable
+from recurra.compile.ir import Function, Lanes, declarations
+from recurra.compile.plan import Column, Program
+from recurra.compile.schedule import Level, Multiply, Place, Schedule, Slot, schedule
+
+ENTRY = "run"
+
+
+@dataclass(frozen=True)
+class Code:
+    """text: the module. arguments: names of what ``run`` is given.
+
+    drawn, shares, bounds: the counter, how many shares, [shares + 1] where each begins among the rows.
+    rows, first, lengths: for each row in the order of the shares, its sequence, the address of its first step in the
+    direction of reading, and its steps. direction: 1 or -1. H, R: units; H.padded, R.padded: to whole vectors.
+    stream.X, stream.X.stride; buffer.X, buffer.X.stride; vector.X; carryK.in, carryK.out: [B, ...] tensors;
+    matrix.I, matrix.I.depth, matrix.I.count: packed panels of the I-th of ``products``.
+    """
+
+    text: str
+    arguments: tuple[str, ...]
+    schedule: Schedule
+    products: tuple[Multiply, ...]
+
+
+def emit(program: Program, lanes: Lanes) -> Code:
+    return _Emitter(schedule(program), lanes).emit()
+
+
+class _Emitter:
+    def __init__(self, scheduled: Schedule, lanes: Lanes):
+        self.schedule, self.program, self.lanes = scheduled, scheduled.program, lanes
+        self.products = tuple(m for level in scheduled.levels for m in level.products)
+        self.names = self._arguments()
+        self.f = Function("internal void @share(ptr %arguments, i64 %share) noinline", lanes)
+        self.given: dict[str, str] = {}
+
+    def _arguments(self) -> tuple[str, ...]:
+        names = ["drawn", "shares", "bounds", "rows", "first", "lengths", "direction", "H", "R", "H.padded", "R.padded"]
+        for stream in self.program.streams:
+            names += [f"stream.{stream}", f"stream.{stream}.stride"]
+        for buffer in self.schedule.buffers:
+            names += [f"buffer.{buffer}", f"buffer.{buffer}.stride"]
+        for k in range(len(self.program.carries)):
+            names += [f"carry{k}.in", f"carry{k}.out"]
+        for i in range(len(self.products)):
+            names += [f"matrix.{i}", f"matrix.{i}.depth", f"matrix.{i}.count"]
+        stored = [n for level in self.schedule.levels for n, _ in level.stores]
+        vectors = {n.data[0] for n in reachable(stored) if n.op == "vector" and isinstance(n.data, tuple)}
+        return (*names, *(f"vector.{name}" for name in sorted(vectors)))
+
+    def emit(self) -> Code:
+        self._share()
+        text = "\n".join([declarations(self.lanes), gemm.functions(self.lanes), self.f.text(), self._entry()])
+        return Code(text, self.names, self.schedule, self.products)
+
+    def _entry(self) -> str:
+        f = Function(f"void @{ENTRY}(ptr %arguments)", self.lanes)
+        drawn = f.let("load ptr, ptr %arguments")
+        shares = f.integer("%arguments", "1")
+        head, body, done = f.name("head"), f.name("body"), f.name("done")
+        f.do(f"br label %{head}")
+        f.label(head)
+        share = f.let(f"atomicrmw add ptr {drawn}, i64 1 seq_cst")
+        f.do(f"br i1 {f.let(f'icmp slt i64 {share}, {shares}')}, label %{body}, label %{done}")
+        f.label(body)
+        f.do(f"call void @share(ptr %arguments, i64 {share})")
+        f.do(f"br label %{head}")
+        f.label(done)
+        f.do("ret void")
+        return f.text()
+
+    # --- all steps of one share ---
+
+    def _share(self) -> None:
+        f = self.f
+        for index, name in enumerate(self.names):
+            place = f.at("%arguments", str(index), "i64")
+            self.given[name] = f.let(f"load {'ptr' if self._is_pointer(name) else 'i64'}, ptr {place}")
+        self._masks()
+        start = f.integer(self.given["bounds"], "%share")
+        stop = f.integer(self.given["bounds"], f.add("%share", "1"))
+        with self._rows(start, stop) as i:
+            for k in range(len(self.program.carries)):
+                self._copy_carry(k, i, "in")
+        longest = f.integer(self.given["lengths"], start)
+        active = f.slot("i64", start if self.program.backward else stop)
+        with f.loop("0", longest) as step:
+            t = f.let(f"sub i64 {f.let(f'sub i64 {longest}, 1')}, {step}") if self.program.backward else step
+            last = self._active(active, start, stop, t)
+            for level in self.schedule.levels:
+                if level.stores:
+                    with self._rows(start, last) as i:
+                        _RowFunction(self, level, i, t).emit()
+                for m in level.products:
+                    self._multiply(m, start, last)
+        with self._rows(start, stop) as i:
+            for k in range(len(self.program.carries)):
+                self._copy_carry(k, i, "out")
+        f.do("ret void")
+
+    @staticmethod
+    def _is_pointer(name: str) -> bool:
+        room, _, rest = name.partition(".")
+        if room.startswith("carry") or room == "vector":
+            return True
+        return room in ("drawn", "bounds", "rows", "first", "lengths") or (
+            room in ("stream", "buffer", "matrix") and not rest.endswith((".stride", ".depth", ".count"))
+        )
+
+    def _masks(self) -> None:
+        """For H and R: units in whole vectors, whether some are left, and which lanes of the last vector they fill."""
+        f, v = self.f, self.lanes
+        lanes = f"<{', '.join(f'i64 {i}' for i in range(v.count))}>"
+        self.whole, self.some_left, self.mask, self.number = {}, {}, {}, {}
+        for letter in "HR":
+            n = self.given[letter]
+            left = f.let(f"urem i64 {n}, {v.count}")
+            self.whole[letter] = f.let(f"sub i64 {n}, {left}")
+            self.some_left[letter] = f.let(f"icmp ne i64 {left}, 0")
+            first = f.let(f"insertelement <{v.count} x i64> poison, i64 {left}, i64 0")
+            filled = f"shufflevector <{v.count} x i64> {first}, <{v.count} x i64> poison"
+            spread = f.let(f"{filled}, <{v.count} x i32> zeroinitializer")
+            self.mask[letter] = f.let(f"icmp slt <{v.count} x i64> {lanes}, {spread}")
+            self.number[letter] = f.splat(f.let(f"sitofp i64 {n} to {v.scalar}"))
+
+    @contextmanager
+    def _rows(self, start: str, stop: str) -> Iterator[str]:
+        with self.f.loop(start, stop) as i:
+            yield i
+
+    def _active(self, slot: str, start: str, stop: str, t: str) -> str:
+        """Moves the end of the active rows: down as sequences end, up as, going back, their last steps come."""
+        f = self.f
+        head, check, move, done = f.name("head"), f.name("check"), f.name("move"), f.name("done")
+        f.do(f"br label %{head}")
+        f.label(head)
+        last = f.let(f"load i64, ptr {slot}")
+        if self.program.backward:
+            f.do(f"br i1 {f.let(f'icmp slt i64 {last}, {stop}')}, label %{check}, label %{done}")
+            f.label(check)
+            length = f.integer(self.given["lengths"], last)
+            f.do(f"br i1 {f.let(f'icmp sgt i64 {length}, {t}')}, label %{move}, label %{done}")
+        else:
+            f.do(f"br i1 {f.let(f'icmp sgt i64 {last}, {start}')}, label %{check}, label %{done}")
+            f.label(check)
+            length = f.integer(self.given["lengths"], f.add(last, "-1"))
+            f.do(f"br i1 {f.let(f'icmp sle i64 {length}, {t}')}, label %{move}, label %{done}")
+        f.label(move)
+        f.do(f"store i64 {f.add(last, '1' if self.program.backward else '-1')}, ptr {slot}")
+        f.do(f"br label %{head}")
+        f.label(done)
+        return last
+
+    def _multiply(self, m: Multiply, start: str, last: str) -> None:
+        f, given, number = self.f, self.given, self.products.index(m)
+        a_stride, c_stride = given[f"buffer.{m.source}.stride"], given[f"buffer.{m.target}.stride"]
+        a = f.at(given[f"buffer.{m.source}"], f.mul(start, a_stride))
+        c = f.at(given[f"buffer.{m.target}"], f.mul(start, c_stride))
+        rows = f.let(f"sub i64 {last}, {start}")
+        depth, count = given[f"matrix.{number}.depth"], given[f"matrix.{number}.count"]
+        f.do(
+            f"call void @multiply(ptr {a}, i64 {a_stride}, ptr {given[f'matrix.{number}']}, ptr {c}, i64 {c_stride}, "
+            f"i64 {rows}, i64 {depth}, i64 {count})"
+        )
+
+    def _copy_carry(self, k: int, row: str, way: str) -> None:
+        """Between a [B, units] tensor and the buffer, whose blocks are padded with zeros to whole vectors."""
+        f, letters = self.f, self.schedule.buffers[f"carry{k}"]
+        sequence = f.integer(self.given["rows"], row)
+        units = self.offset(letters, len(letters), padded=False)
+        outside = f.at(self.given[f"carry{k}.{way}"], f.mul(sequence, units))
+        inside = f.at(self.given[f"buffer.carry{k}"], f.mul(row, self.given[f"buffer.carry{k}.stride"]))
+        for b, letter in enumerate(letters):
+            there = f.at(outside, self.offset(letters, b, padded=False))
+            here = f.at(inside, self.offset(letters, b, padded=True))
+            for j, mask in self.units(letter):
+                if way == "in":
+                    self.store_padded(self.load_exact(f.at(there, j), mask), f.at(here, j), mask)
+                else:
+                    self.store_exact(f.load(f.at(here, j)), f.at(there, j), mask)
+
+    # --- shared with the row function ---
+
+    def units(self, letter: str) -> Iterator[tuple[str, str | None]]:
+        """Runs its body twice: for whole vectors, and with a mask for what is left. Gives the first unit."""
+        f = self.f
+        with f.loop("0", self.whole[letter], str(self.lanes.count)) as j:
+            yield j, None
+        with f.when(self.some_left[letter]):
+            yield self.whole[letter], self.mask[letter]
+
+    def offset(self, letters: tuple[str, ...], index: int, *, padded: bool) -> str:
+        """Where a block begins among blocks of these letters."""
+        f, suffix = self.f, ".padded" if padded else ""
+        before = letters[:index]
+        parts = [f.mul(self.given[x + suffix], str(before.count(x))) for x in "HR" if x in before]
+        return "0" if not parts else parts[0] if len(parts) == 1 else f.add(*parts)
+
+    def load_exact(self, pointer: str, mask: str | None) -> str:
+        return self.f.load(pointer) if mask is None else self.f.load_some(pointer, mask)
+
+    def store_exact(self, value: str, pointer: str, mask: str | None) -> None:
+        if mask is None:
+            self.f.store(value, pointer)
+        else:
+            self.f.store_some(value, pointer, mask)
+
+    def store_padded(self, value: str, pointer: str, mask: str | None) -> None:
+        """Into a buffer: the lanes past the last unit are zero, as they enter matrix products."""
+        self.f.store(value if mask is None else self.f.choose(mask, value, self.lanes.all(0.0)), pointer)
+
+
+class _RowFunction:
+    """One level of one row: sums over the row first, then everything that is stored, unit by unit."""
+
+    def __init__(self, emitter: _Emitter, level: Level, row: str, t: str):
+        self.e, self.f, self.level, self.row = emitter, emitter.f, level, row
+        self.bases: dict[str, str] = {}
+        self.sums: dict[Node, str] = {}
+        f, given = self.f, emitter.given
+        step = f.mul(given["direction"], t)
+        self.address = f.add(f.integer(given["first"], row), step)
+
+    def emit(self) -> None:
+        needed = self._needed()
+        places = [*(p for _, p in self.level.stores), *(self.level.loads[n] for n in needed if n in self.level.loads)]
+        for place in places:
+            self._base(place)
+        for n in needed:
+            # Sums come in the order of making, so that one may use another.
+            if n.op == "rowsum":
+                self.sums[n] = self._sum(n)
+        for letter in "HR":
+            stores = [(n, p) for n, p in self.level.stores if self._letter(p) == letter]
+            if stores:
+                for j, mask in self.e.units(letter):
+                    known: dict[Node, str] = {}
+                    values = [self._value(n, j, mask, known) for n, _ in stores]
+                    for value, (_, place) in zip(values, stores, strict=True):
+                        self._store(value, place, j, mask)
+
+    def _needed(self) -> list[Node]:
+        found: set[Node] = set()
+        stack = [n for n, _ in self.level.stores]
+        while stack:
+            n = stack.pop()
+            if n not in found:
+                found.add(n)
+                if n not in self.level.loads:
+                    stack.extend(n.args)
+        return sorted(found, key=lambda n: n.index)
+
+    def _letters(self, place: Place) -> tuple[str, ...]:
+        if isinstance(place, Column):
+            return self.e.program.streams[place.stream]
+        return self.e.schedule.buffers[place.buffer]
+
+    def _letter(self, place: Place) -> str:
+        return self._letters(place)[place.index]
+
+    def _base(self, place: Place) -> str:
+        """Where this row begins in a stream or a buffer."""
+        name = f"stream.{place.stream}" if isinstance(place, Column) else f"buffer.{place.buffer}"
+        if name not in self.bases:
+            index = self.address if isinstance(place, Column) else self.row
+            f, given = self.f, self.e.given
+            self.bases[name] = f.at(given[name], f.mul(index, given[f"{name}.stride"]))
+        return self.bases[name]
+
+    def _at(self, place: Place, j: str) -> str:
+        offset = self.e.offset(self._letters(place), place.index, padded=isinstance(place, Slot))
+        return self.f.at(self._base(place), self.f.add(offset, j))
+
+    def _value(self, n: Node, j: str, mask: str | None, known: dict[Node, str]) -> str:
+        if n not in known:
+            known[n] = self._new_value(n, j, mask, known)
+        return known[n]
+
+    def _new_value(self, n: Node, j: str, mask: str | None, known: dict[Node, str]) -> str:
+        f, place = self.f, self.level.loads.get(n)
+        if isinstance(place, Slot):
+            return f.load(self._at(place, j))
+        if place is not None:
+            return self.e.load_exact(self._at(place, j), mask)
+        if n.op == "const":
+            assert isinstance(n.data, tuple)
+            return self.e.lanes.all(n.data[1])
+        if n.op == "size":
+            return self.e.number[str(n.data)]
+        if n.op == "rowsum":
+            return self.sums[n]
+        if n.op == "vector":
+            assert isinstance(n.data, tuple)
+            name, block = n.data
+            offset = f.mul(self.e.given[n.letter], str(block))
+            return self.e.load_exact(f.at(self.e.given[f"vector.{name}"], f.add(offset, j)), mask)
+        return functions.apply(f, n.op, n.data, [self._value(a, j, mask, known) for a in n.args])
+
+    def _store(self, value: str, place: Place, j: str, mask: str | None) -> None:
+        if isinstance(place, Slot):
+            self.e.store_padded(value, self._at(place, j), mask)
+        else:
+            self.e.store_exact(value, self._at(place, j), mask)
+
+    def _sum(self, n: Node) -> str:
+        """The sum of a block over its units, in every lane."""
+        f, v = self.f, self.e.lanes
+        (block,) = n.args
+        letter = block.letter
+        total = f.slot(v.vector, "zeroinitializer")
+        for j, mask in self.e.units(letter):
+            value = self._value(block, j, mask, {})
+            if mask is not None:
+                value = f.choose(mask, value, v.all(0.0))
+            before = f.let(f"load {v.vector}, ptr {total}")
+            f.do(f"store {v.vector} {f.two('fadd', before, value)}, ptr {total}")
+        lanes = f.let(f"load {v.vector}, ptr {total}")
+        reduced = f"call reassoc {v.scalar} @llvm.vector.reduce.fadd.{v.suffix}"
+        return f.splat(f.let(f"{reduced}({v.scalar} {v.number(-0.0)}, {v.vector} {lanes})"))
