@@ -1,10 +1,11 @@
 """Settings: a frozen dataclass beside what it configures, and the way to and from TOML.
 
 A field's default is the only place that default is written; command line, config.toml and documentation
-read it from there. ``choice`` adds a closed list of values, ``help`` a sentence.
+read it from there, with its sentence of help.
 """
 
 import dataclasses
+import math
 import types
 from dataclasses import field, fields, is_dataclass, replace
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
@@ -58,6 +59,8 @@ def coerce(hint: Any, value: Any, name: str) -> Any:
 
 
 def _scalar(hint: type, value: Any, name: str) -> Any:
+    if isinstance(value, float) and not math.isfinite(value):
+        raise InputError(f"{name}: expected a finite number, got {value}")
     if hint is Any or (isinstance(value, hint) and (hint is bool or not isinstance(value, bool))):
         return value
     try:
@@ -65,6 +68,8 @@ def _scalar(hint: type, value: Any, name: str) -> Any:
             return {"true": True, "false": False, "1": True, "0": False}[str(value).lower()]
         if hint in (int, float) and not isinstance(value, bool):
             number = hint(value)
+            if not math.isfinite(number):
+                raise ValueError
             if isinstance(value, float) and number != value:
                 raise ValueError
             return number
@@ -85,7 +90,8 @@ def paths(config: Any, prefix: str = "") -> dict[str, dataclasses.Field[Any]]:
 def resolve(config: Any, key: str) -> str:
     """The full path of a setting given by path or, where only one setting has it, by its last word."""
     known = paths(config)
-    if key in known or any(key.startswith(f"{p}.") for p in known):
+    table, _, entry = key.rpartition(".")
+    if key in known or (table in known and entry and get_origin(known[table].type) is dict):
         return key
     short = [p for p in known if p.rsplit(".", 1)[-1] == key]
     if len(short) == 1:

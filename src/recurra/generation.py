@@ -36,12 +36,15 @@ class Sampling:
             raise InputError(f"top_k: expected 0 (all) or more, got {self.top_k}")
         if not 0 < self.top_p <= 1:
             raise InputError(f"top_p: expected more than 0 and at most 1, got {self.top_p}")
+        if not 0 <= self.seed < 1 << 63:
+            raise InputError(f"seed: expected a number from 0 to 2**63 - 1, got {self.seed}")
 
     def draw(self, logits: Tensor, generator: torch.Generator) -> int:
         """logits: [V]. Returns one token's number."""
         if self.temperature == 0:
             return int(logits.argmax())
-        scores, tokens = (logits / self.temperature).sort(descending=True)
+        # From the largest down, which is 0: a temperature near 0 must not overflow.
+        scores, tokens = ((logits - logits.max()) / self.temperature).sort(descending=True)
         kept = scores.shape[0] if not self.top_k else min(self.top_k, scores.shape[0])
         probability = scores[:kept].softmax(-1)
         # The smallest set whose probability reaches top_p: a token stays while those before it have not reached it.
@@ -52,7 +55,7 @@ class Sampling:
 def generate(model: Model, prompt: str, length: int, sampling: Sampling = Sampling()) -> Iterator[str]:
     """``length`` tokens that continue ``prompt``, as pieces of text, each as soon as it is known.
 
-    Raises InputError where the model is not a language model, or knows no token of the prompt.
+    Raises InputError where the model is not a language model, or does not know all tokens of the prompt.
     """
     head = model.head
     if not isinstance(head, Next):
@@ -60,28 +63,29 @@ def generate(model: Model, prompt: str, length: int, sampling: Sampling = Sampli
     if length < 1:
         raise InputError(f"length: expected at least 1, got {length}")
     tokens = model.running([prompt])
-    unknown = int((tokens[1:] == model.tokens.unknown_id).sum())
-    if unknown and unknown == len(tokens) - 1:
-        raise InputError(f"prompt: the model knows none of its {unknown} tokens; it was trained on other text")
+    if unknown := model.tokens.unknown(prompt):
+        named = ", ".join(map(repr, unknown[:5])) + (" ..." if len(unknown) > 5 else "")
+        raise InputError(f"prompt: the model has never seen {named}; leave out what its training text did not hold")
     return _pieces(model, head, tokens, length, sampling)
 
 
 def _pieces(model: Model, head: Next, tokens: Tensor, length: int, sampling: Sampling) -> Iterator[str]:
     generator = torch.Generator().manual_seed(sampling.seed)
     state, context, fresh = None, tokens[1:].tolist()[-CONTEXT_TOKENS:], list[int]()
-    with model.evaluating():
-        for _ in range(length):
+    for _ in range(length):
+        # Left before each yield: the caller's own gradients are not ours to switch off.
+        with model.evaluating():
             step = Ragged.from_list([tokens.to(model.device)])
             _, last, state = model.features(step, state)
             logits = head.logits(last)[0].float().cpu()
-            logits[model.tokens.unknown_id] = -torch.inf
-            token = sampling.draw(logits, generator)
-            tokens = torch.tensor([token])
-            fresh.append(token)
-            before = model.modality.decode(context)
-            piece = model.modality.decode(context + fresh)[len(before) :]
-            if piece and not piece.endswith(INCOMPLETE):
-                yield piece
-                context, fresh = (context + fresh)[-CONTEXT_TOKENS:], []
+        logits[model.tokens.unknown_id] = -torch.inf
+        token = sampling.draw(logits, generator)
+        tokens = torch.tensor([token])
+        fresh.append(token)
+        before = model.modality.decode(context)
+        piece = model.modality.decode(context + fresh)[len(before) :]
+        if piece and not piece.endswith(INCOMPLETE):
+            yield piece
+            context, fresh = (context + fresh)[-CONTEXT_TOKENS:], []
     if fresh:
         yield piece

@@ -213,12 +213,15 @@ class Model(nn.Module):
         return state
 
     def evaluation_batches(self, frame: "pd.DataFrame", where: str) -> Separate | Streams:
-        """Rows as batches for ``measure``: in a fixed order, every step counted."""
-        steps = EVALUATION_TOKENS // EVALUATION_STREAMS
+        """Rows as batches for ``measure``: in a fixed order, every step counted; documents apart if trained so."""
+        apart = self.settings.get("training", {}).get("truncation") == 0
+        steps = 0 if apart else EVALUATION_TOKENS // EVALUATION_STREAMS
         return self.batches(frame, where, tokens=EVALUATION_TOKENS, truncation=steps, shuffle=False)
 
     def predict(self, rows: Iterable[Any]) -> list[dict[str, Any]]:
         """One prediction for each raw row (a text, ...), as plain values. Raises InputError for what is not a row."""
+        if isinstance(rows, str):
+            raise InputError("predict: expected a list of rows, got one str; put it into a list")
         rows = list(rows)
         inputs = self.begun(rows) if self.head.running else self.modality.encode_all(rows)
         results: list[dict[str, Any]] = [{}] * len(rows)
@@ -266,10 +269,9 @@ class Model(nn.Module):
         try:
             vocabulary = json.loads((folder / "vocab.json").read_text(encoding="utf-8"))
             modality = MODALITIES.get(config.input).from_json(vocabulary["modality"])
-            known = vocabulary["head"]
+            return cls(config, modality, vocabulary["head"], settings)
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise RunError(f"{folder / 'vocab.json'}: missing or damaged ({error})") from error
-        return cls(config, modality, known, settings)
 
     @classmethod
     def load(cls, folder: str | Path) -> "Model":

@@ -18,7 +18,7 @@ ENDINGS = {
     "minutes": "time is up",
     "early stopping": "no more improvement",
     "interrupted": "interrupted; the best weights are kept, --resume goes on from here",
-    "diverged": "the loss is no longer a number; the best weights so far are kept (a lower training.rate may help)",
+    "diverged": "the loss is no longer a number (a lower training.rate may help)",
 }
 
 

@@ -1,6 +1,6 @@
 """Which column plays which role, and its values as text."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -34,21 +34,33 @@ class Rows:
     notes: list[str]
 
 
-def rows_of(table: "pd.DataFrame", name: str, roles: tuple[str, ...], columns: dict[str, str]) -> Rows:
+def rows_of(
+    table: "pd.DataFrame",
+    name: str,
+    roles: tuple[str, ...],
+    columns: Mapping[str, str],
+    familiar: Mapping[str, str] | None = None,
+    keep_empty: bool = False,
+) -> Rows:
     """The table's rows with one column for each role, none of them missing.
 
-    columns: role to column, where chosen; the rest is guessed, which a note says. Rows without a text or a label are
-    left out, which a note counts. Raises UnknownNameError for a role or column that is not there, InputError where a
+    columns: role to column, where chosen. familiar: role to the column it had in other data, taken where the table
+    has it. The rest is guessed, which a note says. Rows without a text or a label are left out, or with ``keep_empty``
+    kept with an empty one; a note counts them. Raises UnknownNameError for a role or column that is not there, InputError where a
     guess is not possible, DataError where nothing is left.
     """
-    chosen, notes = _choose(table, name, roles, columns)
+    chosen, notes = _choose(table, name, roles, columns, familiar or {})
     frame = frame_of({role: [_text(v, name, i, c) for i, v in table[c].items()] for role, c in chosen.items()})
     for role in roles[1:]:
         frame[role] = [None if value is None else value.strip() for value in frame[role]]
     if frame.empty:
         raise InputError(f"{name}: there are no rows")
     missing = frame.isna()
-    if missing.to_numpy().any():
+    if missing.to_numpy().any() and keep_empty:
+        parts = [f"{n:,} of {len(missing):,} rows have no {role}" for role, n in missing.sum().items() if n]
+        frame = frame.mask(missing, "")
+        notes.append(f"{name}: {' and '.join(parts)}; read as an empty one")
+    elif missing.to_numpy().any():
         parts = [f"{n:,} without {role}" for role, n in missing.sum().items() if n]
         frame = frame[~missing.any(axis=1)]
         if frame.empty:
@@ -58,7 +70,11 @@ def rows_of(table: "pd.DataFrame", name: str, roles: tuple[str, ...], columns: d
 
 
 def _choose(
-    table: "pd.DataFrame", name: str, roles: tuple[str, ...], columns: dict[str, str]
+    table: "pd.DataFrame",
+    name: str,
+    roles: tuple[str, ...],
+    columns: Mapping[str, str],
+    familiar: Mapping[str, str],
 ) -> tuple[dict[str, str], list[str]]:
     for role, column in columns.items():
         if role not in roles:
@@ -66,6 +82,10 @@ def _choose(
         if column not in table.columns:
             raise UnknownNameError(f"column in {name}", column, map(str, table.columns))
     chosen = {role: columns[role] for role in roles if role in columns}
+    for role in roles:
+        known = familiar.get(role)
+        if role not in chosen and known in table.columns and known not in chosen.values():
+            chosen[role] = familiar[role]
     # Every role first looks for a usual name, so that no role's guess takes a column that another can name.
     for guess in (_usual, _remaining):
         for role in roles:
@@ -80,7 +100,8 @@ def _choose(
             raise InputError(
                 f"{name}: which column is the {role}? Choose with --column {role}=NAME from {listed}; {HEADER_HINT}"
             )
-    guessed = [f"{role} is column {_short(chosen[role])}" for role in roles if chosen[role] != columns.get(role, role)]
+    expected = {**dict(zip(roles, roles, strict=True)), **familiar, **columns}
+    guessed = [f"{role} is column {_short(chosen[role])}" for role in roles if chosen[role] != expected[role]]
     said = f"{name}: {', '.join(guessed)} (guessed; choose with --column ROLE=NAME; {HEADER_HINT})"
     return {role: chosen[role] for role in roles}, [said] if guessed else []
 

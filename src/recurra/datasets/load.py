@@ -63,21 +63,29 @@ class Splits:
 
 
 def load(
-    config: DataConfig, roles: tuple[str, ...], running: bool = False, default_dataset: str = "", frame: Any = None
+    config: DataConfig,
+    roles: tuple[str, ...],
+    running: bool = False,
+    default_dataset: str = "",
+    frame: Any = None,
+    familiar: Mapping[str, str] | None = None,
 ) -> Splits:
     """Reads the rows and divides what is not divided already.
 
     roles: the columns wanted, the input first. running: a language model's data: a plain text file is one row, and
     one row is divided at the end of a line. frame: a pandas or polars frame instead of ``config.source``.
+    familiar: role to a column that is taken where the data have it; that of ``config.columns`` they must have. Files
+    for validation and test may call their columns otherwise than the training rows do; a note says what was guessed.
     Raises MissingFileError, DataError or InputError.
     """
     source = frame if frame is not None else config.source or default_dataset
     name, tables, dataset = _tables(source, config.encoding, config.header, running)
-    parts = {part: rows_of(table, name, roles, config.columns) for part, table in tables.items()}
+    parts = {part: rows_of(table, name, roles, config.columns, familiar) for part, table in tables.items()}
     columns = parts["train"].columns
     for part, path in (("valid", config.valid), ("test", config.test)):
         if path:
-            parts[part] = rows_of(read_table(Path(path), config.encoding, config.header, running), path, roles, columns)
+            table = read_table(Path(path), config.encoding, config.header, running)
+            parts[part] = rows_of(table, path, roles, {}, familiar=columns)
     notes = list(dict.fromkeys(note for rows in parts.values() for note in rows.notes))
     frames = {part: rows.frame for part, rows in parts.items()}
     notes += [note for part in frames if part != "train" for note in _shared(frames["train"], frames[part], part)]
@@ -108,13 +116,16 @@ def read_rows(
     encoding: str = "utf-8",
     running: bool = False,
     header: bool = True,
+    familiar: Mapping[str, str] | None = None,
+    keep_empty: bool = False,
 ) -> Rows:
     """Rows to evaluate or predict: of a file, a folder or a frame, or the test rows of a data set by name.
 
-    A data set without test rows of its own gives all its rows, and a note says so. Raises as ``load`` does.
+    columns, familiar, keep_empty: as for ``rows_of``. A data set without test rows of its own gives all its rows, and
+    a note says so. Raises as ``load`` does.
     """
     name, tables, dataset = _tables(source, encoding, header, running)
-    rows = rows_of(tables.get("test", tables["train"]), name, roles, dict(columns))
+    rows = rows_of(tables.get("test", tables["train"]), name, roles, columns, familiar, keep_empty)
     if dataset and "test" not in tables:
         rows.notes.append(f"{name}: a data set without test rows of its own; these are all its rows")
     return rows

@@ -5,7 +5,7 @@ one part.
 """
 
 import random
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from itertools import pairwise
 
@@ -23,7 +23,7 @@ def split_rows(
     """The rows of each held-out part of ``shares`` and, as ``train``, the rest; every part in the rows' order.
 
     shares: part to its share of the whole, below 1 together. labels: each label gets its share in every part, and
-    stays in ``train`` at least once. sizes: what a row counts for (characters, for documents); else every row 1.
+    stays in ``train`` at least once, also where identical texts have different ones. sizes: what a row counts for (characters, for documents); else every row 1.
     Raises InputError where a part would be empty.
 
     >>> split_rows(["a", "b", "c", "d", "A "], {"test": 0.4}, seed=1)
@@ -40,6 +40,7 @@ def split_rows(
     draw = random.Random(seed)
     parts: dict[str, list[int]] = {"train": [], **{part: [] for part in shares}}
     owed = dict.fromkeys(shares, 0.0)
+    left = Counter(labels)  # rows of each label that are in train or not yet placed
     for label in sorted(strata):
         stratum = strata[label]
         draw.shuffle(stratum)
@@ -49,9 +50,11 @@ def split_rows(
         parts["train"] += stratum[0]
         for group in stratum[1:]:
             size, neediest = sum(sizes[i] for i in group), max(owed, key=owed.__getitem__)
+            own = Counter(labels[i] for i in group) if labels is not None else Counter()
             # What a part is owed is rounded to the nearest whole group; the difference goes to the next label.
-            if size <= 2 * owed[neediest]:
+            if size <= 2 * owed[neediest] and own < left:
                 parts[neediest] += group
+                left -= own
                 owed[neediest] -= size
             else:
                 parts["train"] += group

@@ -1,5 +1,6 @@
 """What every head offers to the model, the training loop and the evaluation."""
 
+import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -22,9 +23,11 @@ class Objective:
     tie: str = ""
 
     def better(self, new: dict[str, float], old: dict[str, float] | None) -> bool:
-        """Whether ``new`` beats ``old``; anything but a NaN beats nothing."""
+        """Whether ``new`` beats ``old``. What is not finite beats nothing; everything else beats None."""
+        if not all(map(math.isfinite, new.values())):
+            return False
         if old is None:
-            return new[self.metric] == new[self.metric]
+            return True
         if self.tie and new[self.metric] == old[self.metric]:
             return new[self.tie] < old[self.tie]
         gain = new[self.metric] - old[self.metric]

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from recurra.config import setting
-from recurra.errors import DataError
+from recurra.errors import DataError, InputError
 from recurra.heads.base import Head, Meter, Objective
 from recurra.modalities import Modality
 from recurra.nn.pooling import Pool, Pooling
@@ -28,6 +28,11 @@ class CategoryConfig:
     dropout: float = setting(0.5, "share of the pooled vector dropped in training")
     class_weights: Literal["none", "balanced"] = setting("none", "balanced: rare labels weigh more in the loss")
     label_smoothing: float = setting(0.0, "share of each target spread over all labels (Szegedy 2016)")
+
+    def __post_init__(self) -> None:
+        for name in ("dropout", "label_smoothing"):
+            if not 0 <= getattr(self, name) < 1:
+                raise InputError(f"head.{name}: expected 0 up to but not 1, got {getattr(self, name)}")
 
 
 class Category(Head):

@@ -72,5 +72,9 @@ class Tokens(Modality):
         """V."""
 
     @abstractmethod
+    def unknown(self, row: Any) -> list[str]:
+        """The pieces of a row that are in no vocabulary, each once."""
+
+    @abstractmethod
     def encoder(self, width: int) -> nn.Embedding:
         """A new table of V vectors of this width; ids [N] to [N, width]."""

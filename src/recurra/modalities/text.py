@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from recurra.config import from_dict, setting, to_dict
 from recurra.errors import InputError
-from recurra.modalities._units import END, UNKNOWN, Chars, Pieces, Unit, Words
+from recurra.modalities._units import END, UNKNOWN, UNKNOWN_TOKEN, Chars, Pieces, Unit, Words
 from recurra.modalities.base import Tokens
 from recurra.sequences import Ragged
 
@@ -106,6 +106,11 @@ class Text(Tokens):
         """The text's pieces as they are, known or not; they are not cut."""
         return self.unit.split(*_lowered([text], self.settings.lower))
 
+    def unknown(self, row: str) -> list[str]:
+        """The text's pieces that are in no vocabulary, each once; one that says ``<unk>`` is meant to be unknown."""
+        pieces = dict.fromkeys(self.tokens(row))
+        return [p for p in pieces if p != UNKNOWN_TOKEN and UNKNOWN in self.encode(p).tolist()]
+
     def encode(self, row: str) -> Tensor:
         """One text's ids, [T] int64."""
         return self.encode_all([row]).values
@@ -116,6 +121,10 @@ class Text(Tokens):
 
     def encode_counted(self, rows: Iterable[str]) -> Encoded:
         """All texts' ids, with counts of what was lost on the way."""
+        rows = list(rows)
+        for row in rows:
+            if not isinstance(row, str):
+                raise InputError(f"text: expected a str, got {type(row).__name__} ({row!r})")
         ids, counts = self.unit.encode(_lowered(rows, self.settings.lower))
         values, lengths = torch.from_numpy(ids), torch.from_numpy(counts)
         longest, cut = self.settings.max_length, 0

@@ -1,6 +1,5 @@
 """From a task and data to a trained run."""
 
-import hashlib
 import itertools
 import os
 import shlex
@@ -21,6 +20,7 @@ from recurra.model import Model, read_config
 from recurra.report.events import lines
 from recurra.runs import machine
 from recurra.runs.config import RunConfig, changed, defaults, from_run, is_setting, read_settings
+from recurra.runs.fingerprint import fingerprint
 from recurra.runs.log import Display, RunLog, Silent
 from recurra.runs.run import FRAME, Run, load, load_splits
 from recurra.sequences.batches import Separate, Streams
@@ -236,10 +236,3 @@ def _evaluation(run: Run, name: str, split: str, frame: "pd.DataFrame", batches:
             for t in SAMPLE_TEMPERATURES
         ]
     return {"data": name, "split": split, "metrics": meter.metrics(), "details": details}
-
-
-def fingerprint(frame: "pd.DataFrame") -> str:
-    """Changes when any row of the data does."""
-    from pandas.util import hash_pandas_object
-
-    return hashlib.sha256(hash_pandas_object(frame, index=False).to_numpy().tobytes()).hexdigest()[:16]

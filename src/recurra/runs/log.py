@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 from typing import Any, Protocol
 
-from recurra.errors import MissingExtraError
+from recurra.errors import MissingExtraError, RunError
 
 
 class Display(Protocol):
@@ -49,6 +49,10 @@ class RunLog:
         return self.file.stat().st_size
 
     def rewind(self, position: int) -> None:
+        if position > (self.file.stat().st_size if self.file.exists() else 0):
+            raise RunError(
+                f"{self.file}: shorter than at the checkpoint, so it has been changed; train into another folder"
+            )
         with open(self.file, "ab") as file:
             file.truncate(position)
 

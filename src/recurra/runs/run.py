@@ -1,20 +1,22 @@
 """A run: the folder a training leaves behind, and what can be done with it."""
 
+import os
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from recurra.datasets import DATASETS, Splits, read_rows
+from recurra.datasets import DATASETS, Rows, Splits, read_rows
 from recurra.datasets import load as load_data
-from recurra.errors import InputError, RunError
+from recurra.errors import InputError, MissingFileError, RunError
 from recurra.generation import Sampling, generate
 from recurra.heads import HEADS
 from recurra.model import Model, read_config
 from recurra.report.events import lines
 from recurra.runs.config import RunConfig, from_run
+from recurra.runs.fingerprint import fingerprint
 from recurra.tasks import TASKS
 
 if TYPE_CHECKING:
@@ -23,6 +25,8 @@ if TYPE_CHECKING:
 
 # config.toml's data.source of a run that was trained on a data frame.
 FRAME = "<data frame>"
+
+SPLITS = ("train", "valid", "test")
 
 
 class Run:
@@ -40,10 +44,28 @@ class Run:
 
     @cached_property
     def splits(self) -> Splits:
-        """The run's own data, split as in its training. Raises InputError where that was a data frame."""
+        """The run's own data, split as in its training.
+
+        Raises InputError where that was a data frame, MissingFileError where the data are gone, RunError where they
+        have changed: another split would hold out rows that were trained on.
+        """
         if self.config.data.source == FRAME:
             raise InputError(f"{self.path}: trained on a data frame, which a run folder does not hold; name the data")
-        return load_splits(self.config)
+        data = self.config.data
+        for path in (data.source, data.valid, data.test):
+            elsewhere = path and not os.path.isabs(path) and not os.path.exists(path)
+            if elsewhere and path.replace("_", "-") not in DATASETS:
+                raise MissingFileError(
+                    f"{self.path}: its data {path} are not here: the path is relative to where its training was "
+                    "started; go there, or name the data to evaluate on"
+                )
+        splits = load_splits(self.config)
+        start = self.events[0] if (self.path / "metrics.jsonl").exists() else {}
+        if start and start["data"]["fingerprint"] != fingerprint(splits.train):
+            raise RunError(
+                f"{self.path}: the training data have changed since it was trained; name the data to evaluate on"
+            )
+        return splits
 
     @property
     def events(self) -> list[dict[str, Any]]:
@@ -54,47 +76,76 @@ class Run:
         """One prediction for each raw row, as plain values."""
         return self.model.predict(rows)
 
-    def evaluate(self, data: "str | Path | pd.DataFrame | None" = None, split: str = "test") -> dict[str, Any]:
+    def evaluate(
+        self,
+        data: "str | Path | pd.DataFrame | None" = None,
+        split: str = "test",
+        columns: dict[str, str] | None = None,
+        *,
+        tell: Callable[[str], object] | None = None,
+    ) -> dict[str, Any]:
         """The task's metrics on ``data``: a file, a folder, a data frame or a data set's name; None: the run's own.
 
-        split: which part of a data set is meant (train, valid, test). Returns task, data, split and metrics.
-        Raises InputError (DataError, MissingFileError) for data that do not fit.
+        split: which part of a data set is meant (train, valid, test). columns: the column of a role in ``data``; else
+        that of the training where ``data`` have it, else a guess. tell: gets each sentence that a person should know
+        about the data, such as how many rows were left out. Returns task, data, split and metrics.
+        Raises InputError (DataError, MissingFileError, UnknownNameError) for data that do not fit.
         """
-        name, split, frame = self._rows(data, split)
-        metrics = self.model.measure(self.model.evaluation_batches(frame, name)).metrics()
-        return {"task": self.config.task, "data": name, "split": split, "metrics": metrics}
+        part, rows = self._rows(data, split, columns or {})
+        metrics = self.model.measure(self.model.evaluation_batches(rows.frame, rows.name)).metrics()
+        _pass_on(rows.notes, tell)
+        return {"task": self.config.task, "data": rows.name, "split": part, "metrics": metrics}
 
-    def _rows(self, data: "str | Path | pd.DataFrame | None", split: str) -> "tuple[str, str, pd.DataFrame]":
+    def _rows(self, data: "str | Path | pd.DataFrame | None", split: str, columns: dict[str, str]) -> tuple[str, Rows]:
+        """The rows to evaluate on, and which part of the data they are."""
+        if split not in SPLITS:
+            raise InputError(f"split: expected {', '.join(SPLITS[:-1])} or {SPLITS[-1]}, got {split!r}")
         config = self.config.data
         if data is None or (isinstance(data, str) and data in DATASETS and not Path(data).exists()):
             own = data is None or data == config.source
-            splits = (
-                self.splits
-                if own
-                else load_splits(replace(self.config, data=replace(config, source=str(data), valid="", test="")))
-            )
-            if split not in ("train", "valid", "test"):
-                raise InputError(f"split: expected train, valid or test, got {split!r}")
+            if own and columns:
+                raise InputError("columns: those of the run's own data are known; name them for other data only")
+            other = replace(config, source=str(data), valid="", test="", columns=columns)
+            splits = self.splits if own else load_splits(replace(self.config, data=other), familiar=config.columns)
             frame = getattr(splits, split)
             if frame is None:
                 raise InputError(f"{splits.name} has no {split} part; name a file to evaluate on, or another split")
-            return splits.name, split, frame
+            # What is to be known about the run's own data was said when it was trained.
+            return split, Rows(splits.name, frame, splits.columns, [] if own else splits.notes)
         rows = read_rows(
             data,
             self.task.roles,
-            config.columns,
+            columns,
             config.encoding,
             running=self.model.head.running,
             header=config.header,
+            familiar=config.columns,
         )
-        return str(data) if isinstance(data, str | Path) else "data frame", "all", rows.frame
+        return "all", replace(rows, name=str(data) if isinstance(data, str | Path) else "data frame")
 
-    def read(self, file: str | Path) -> list[Any]:
-        """The raw rows of a file, to predict: the input column alone is needed."""
-        roles = (self.model.modality.role,)
-        columns = {role: column for role, column in self.config.data.columns.items() if role in roles}
-        rows = read_rows(file, roles, columns, self.config.data.encoding, header=self.config.data.header)
-        return list(rows.frame[roles[0]])
+    def read(
+        self,
+        file: str | Path,
+        columns: dict[str, str] | None = None,
+        *,
+        tell: Callable[[str], object] | None = None,
+    ) -> list[Any]:
+        """Every raw row of a file, to predict: the input column alone is needed, and may be empty.
+
+        columns, tell: as for ``evaluate``.
+        """
+        role, config = self.model.modality.role, self.config.data
+        rows = read_rows(
+            file,
+            (role,),
+            columns or {},
+            config.encoding,
+            header=config.header,
+            familiar={name: column for name, column in config.columns.items() if name == role},
+            keep_empty=True,
+        )
+        _pass_on(rows.notes, tell)
+        return list(rows.frame[role])
 
     def generate(
         self,
@@ -131,8 +182,21 @@ def load(folder: str | Path) -> Run:
     return Run(folder, config, Model.load(folder))
 
 
-def load_splits(config: RunConfig, frame: "pd.DataFrame | None" = None) -> Splits:
-    """The data a configuration names, or a data frame in their place, split."""
+def load_splits(
+    config: RunConfig, frame: "pd.DataFrame | None" = None, familiar: Mapping[str, str] | None = None
+) -> Splits:
+    """The data a configuration names, or a data frame in their place, split.
+
+    familiar: role to a column that is taken where the data have it.
+    """
     task = TASKS.get(config.task)
     running = HEADS.get(task.output).running
-    return load_data(config.data, task.roles, running=running, default_dataset=task.dataset, frame=frame)
+    return load_data(
+        config.data, task.roles, running=running, default_dataset=task.dataset, frame=frame, familiar=familiar
+    )
+
+
+def _pass_on(notes: list[str], tell: Callable[[str], object] | None) -> None:
+    if tell:
+        for note in notes:
+            tell(note)

@@ -32,7 +32,7 @@ def read(path: Path) -> dict[str, Any]:
             plain = json.loads(file.metadata()["tree"])
             tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
     except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
-        raise RunError(f"{path}: not a readable checkpoint ({error}); train again without --resume") from error
+        raise RunError(f"{path}: not a readable checkpoint ({error}); train into another folder") from error
     return _put(plain, tensors)  # type: ignore[no-any-return]
 
 

@@ -42,9 +42,15 @@ class TrainingConfig:
         for name in ("batch_tokens", "accumulate", "log_steps", "nonmonotone"):
             if getattr(self, name) < 1:
                 raise InputError(f"training.{name}: expected at least 1, got {getattr(self, name)}")
-        for name in ("epochs", "minutes", "truncation", "weight_decay", "clip_norm", "clip_value", "patience"):
+        amounts = ("epochs", "minutes", "truncation", "weight_decay", "clip_norm", "clip_value", "patience")
+        for name in (*amounts, "validate_steps", "checkpoint_seconds"):
             if getattr(self, name) < 0:
                 raise InputError(f"training.{name}: expected 0 or more, got {getattr(self, name)}")
+        for name in ("warmup", "final_rate", "plateau_factor", "momentum", "beta2"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise InputError(f"training.{name}: expected a share from 0 to 1, got {getattr(self, name)}")
+        if self.beta2 == 1 or self.momentum == 1:
+            raise InputError("training.beta2, training.momentum: expected less than 1, got 1")
         if not self.rate > 0:
             raise InputError(f"training.rate: expected more than 0, got {self.rate}")
         if not (self.epochs or self.minutes):

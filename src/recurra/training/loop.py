@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
-from recurra.errors import InputError
+from recurra.errors import InputError, RunError
 from recurra.sequences import State
 from recurra.training import checkpoint, optimisers
 from recurra.training.config import TrainingConfig
@@ -96,11 +96,13 @@ class _Loop:
         with self._interruptible():
             reason = self._epochs()
         p = self.progress
-        if self.window.steps:
-            self._write_line()
+        if self.window.steps and not self._write_line():
+            reason = "diverged"
         # An interrupted training that kept a best before keeps that one: a later --resume must find what it left.
         if p.validated != p.step and reason != "diverged" and not (reason == "interrupted" and p.best):
             self._validate()
+            if reason != "interrupted":
+                self._save()
         share = p.clipped / p.step if p.step else 0.0
         self.log.write("end", {"reason": reason, **self._where(), "best_step": p.best_step, "clipped": share})
         return Outcome(reason, p.step, p.seconds, p.best)
@@ -243,16 +245,24 @@ class _Loop:
         self.saved = time.monotonic()
 
     def _resume(self) -> None:
-        tree = checkpoint.read(self.file)
-        self.module.load_state_dict(tree["model"])
-        self.optimizer.load_state_dict(tree["optimizer"])
-        device = self.fabric.device
-        self.average.load_state_dict({**tree["average"], "mean": [t.to(device) for t in tree["average"]["mean"]]})
-        self.progress, self.window = Progress(**tree["progress"]), Window(**tree["window"])
-        if tree["state"] is not None:
-            self.state = State.from_bytes(tree["state"].numpy().tobytes()).to(device)
-        checkpoint.restore_random_state(tree["random"])
-        self.log.rewind(tree["log"])
+        tree, device = checkpoint.read(self.file), self.fabric.device
+        try:
+            self.module.load_state_dict(tree["model"])
+            self.optimizer.load_state_dict(tree["optimizer"])
+            self.average.load_state_dict({**tree["average"], "mean": [t.to(device) for t in tree["average"]["mean"]]})
+            self.progress, self.window = Progress(**tree["progress"]), Window(**tree["window"])
+            if tree["state"] is not None:
+                self.state = State.from_bytes(tree["state"].numpy().tobytes()).to(device)
+            checkpoint.restore_random_state(tree["random"])
+            position = tree["log"]
+        except (RuntimeError, KeyError, TypeError, ValueError) as error:
+            reason = str(error).splitlines()[0]
+            raise RunError(
+                f"{self.file}: a checkpoint of another model ({reason}); train into another folder"
+            ) from error
+        self.log.rewind(position)
+        if self.config.patience and self.progress.stale >= self.config.patience:
+            self.progress.stale = 0  # it had stopped for that, and is asked to go on all the same
         self.now = time.monotonic()
 
     @contextmanager
@@ -284,6 +294,8 @@ def make_fabric(config: TrainingConfig) -> "Fabric":
 
     if config.device == "cuda" and not torch.cuda.is_available():
         raise InputError("training.device: cuda was asked for, but torch finds no CUDA device; use auto or cpu")
+    if config.device == "mps" and not torch.backends.mps.is_available():
+        raise InputError("training.device: mps was asked for, but torch finds none; use auto or cpu")
     cuda = config.device == "cuda" or (config.device == "auto" and torch.cuda.is_available())
     precision: Any = ("bf16-mixed" if cuda else "32-true") if config.precision == "auto" else config.precision
     return Fabric(accelerator="gpu" if cuda else config.device, devices=1, precision=precision)
