@@ -3,6 +3,7 @@
 import contextlib
 import io
 import json
+import math
 import os
 import re
 import signal
@@ -120,6 +121,16 @@ def test_predicts_arguments_lines_and_files(folder):
     assert "the" in recurra("predict", "language-model", "the cat sat on the", cwd=folder).stdout
 
 
+def test_columns_may_be_named_and_what_was_left_out_is_said(folder, tmp_path):
+    (tmp_path / "other.csv").write_text("verdict,one,two\nup,good film,x\ndown,,y\n")
+    names = ["--column", "text=one", "--column", "label=verdict"]
+    result = recurra("evaluate", "sentiment", tmp_path / "other.csv", *names, "--json", cwd=folder)
+    assert set(json.loads(result.stdout)["metrics"]) == {"accuracy", "macro_f1", "nats"}
+    assert "1 of 2 rows" in result.stderr
+    lines = recurra("predict", "sentiment", "--file", tmp_path / "other.csv", "--column", "text=one", cwd=folder)
+    assert [line.split("\t")[2] for line in lines.stdout.splitlines()] == ["good film", ""]
+
+
 def test_generates(folder):
     call = ("generate", "language-model", "--prompt", "the ", "--length", "30", "--seed", "4")
     first = recurra(*call, cwd=folder)
@@ -159,7 +170,7 @@ def test_rebuilds_the_report(folder):
         (["evaluate", "sentiment", "other.csv"], "row 2, column label: 'sideways' never occurs in training"),
         (["predict", "sentiment", "--file", "none.csv"], "none.csv"),
         (["generate", "sentiment"], "needs a language model"),
-        (["generate", "language-model", "--prompt", "ΩΩ"], "knows none of its 2 tokens"),
+        (["generate", "language-model", "--prompt", "ΩΩ"], "has never seen 'Ω'"),
         (["generate", "language-model", "--top-p", "2"], "top_p"),
         (["report", "nowhere"], "nowhere"),
         (["learn"], "learn"),
@@ -263,7 +274,9 @@ def test_ctrl_c_keeps_the_best_weights_and_resumes(folder, start):
     assert "interrupted; the best weights are kept" in errors
     assert recurra("generate", "stopped", "--length", "5", cwd=folder).returncode == 0
     assert (folder / "stopped" / "report.html").exists()
-    result = recurra("train", "language-model", "--out", "stopped", "--resume", "--epochs", "3", cwd=folder)
+    end = json.loads((folder / "stopped" / "metrics.jsonl").read_text().splitlines()[-2])
+    more = str(math.floor(end["epoch"]) + 1)
+    result = recurra("train", "language-model", "--out", "stopped", "--resume", "--epochs", more, cwd=folder)
     assert result.returncode == 0, result.stderr
     assert "complete" in fails("train", "language-model", "--out", "stopped", "--resume", cwd=folder)
     assert "only epochs and minutes" in fails(

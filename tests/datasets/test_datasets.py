@@ -12,8 +12,11 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from recurra.config import override
 from recurra.datasets import DATASETS, DataConfig, Dataset, Splits, load
 from recurra.modalities.text import Text, TextConfig
+from recurra.runs.config import defaults
+from recurra.tasks import TASKS
 
 RUNNING = "language-model"
 
@@ -64,7 +67,8 @@ def test_it_describes_itself(name: str) -> None:
             kind, _, digits = checksum.partition(":")
             assert re.fullmatch("[0-9a-f]+", digits)
             assert len(digits) == {"sha256": 64, "sha1": 40, "md5": 32}[kind]
-    assert all(key.startswith("modality.") for key in dataset.defaults)
+    for task in (t for t in TASKS.all().values() if t.name == dataset.task):
+        override(defaults(task), dict(dataset.defaults))
 
 
 def test_it_has_the_rows_that_it_should(name: str) -> None:
@@ -109,7 +113,7 @@ def test_listing_all_imports_nothing_heavy() -> None:
 def test_word_counts_are_the_published_ones(name: str, tokens: tuple[int, int, int], types: int) -> None:
     splits = loaded(name)
     assert splits.test is not None
-    assert splits.defaults == {"modality.unit": "space"}
+    assert splits.defaults["modality.unit"] == "space"
     text = Text.fit(TextConfig(unit="space"), splits.train["text"], running=True)
     assert text.size == types
     encoded = [text.encode_counted(frame["text"]) for frame in (splits.train, splits.valid, splits.test)]

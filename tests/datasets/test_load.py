@@ -9,7 +9,7 @@ import pytest
 
 from recurra.config import override
 from recurra.datasets import DATASETS, DataConfig, Dataset, Splits, load, read_rows
-from recurra.errors import InputError, MissingFileError, UnknownNameError
+from recurra.errors import InputError, MissingFileError
 
 BOTH = ("text", "label")
 
@@ -61,11 +61,12 @@ def test_what_is_not_given_is_cut_from_the_training_rows(reviews: Path, tmp_path
     assert sizes(load(DataConfig(source=str(reviews), test_fraction=0), BOTH)) == (90, 10, None)
 
 
-def test_columns_chosen_for_training_hold_for_the_other_files(reviews: Path, tmp_path: Path) -> None:
+def test_another_files_columns_are_those_of_training_or_a_guess_that_is_said(reviews: Path, tmp_path: Path) -> None:
     other = tmp_path / "other.csv"
-    other.write_text("text,stars\na,1\n")
-    with pytest.raises(UnknownNameError, match=r"unknown column in .*other\.csv 'review'"):
-        load(DataConfig(source=str(reviews), test=str(other)), BOTH)
+    other.write_text("stars,sentence\n1,never seen\n")
+    splits = load(DataConfig(source=str(reviews), test=str(other)), BOTH)
+    assert list(splits.test["text"]) == ["never seen"]
+    assert [note for note in splits.notes if "other.csv" in note and "sentence" in note]
 
 
 def test_too_few_rows_are_refused_with_the_file(tmp_path: Path) -> None:

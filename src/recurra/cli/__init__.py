@@ -52,10 +52,6 @@ def main() -> None:
         _fail(" ".join(message.split()) if message else None)
     except (KeyboardInterrupt, typer.Abort):
         sys.exit(130)
-    except BrokenPipeError:
-        # The reader of our output has had enough, as in `recurra generate ... | head`.
-        sys.stderr.close()
-        sys.exit(0)
     sys.exit(code if isinstance(code, int) else 0)
 
 

@@ -1,6 +1,7 @@
 """Tables and numbers for people, on standard output; anything else goes to standard error."""
 
 import json
+import sys
 from collections.abc import Sequence
 from typing import Any
 
@@ -8,6 +9,11 @@ from typing import Any
 def print_json(value: Any) -> None:
     """One line of JSON on standard output."""
     print(json.dumps(value, ensure_ascii=False), flush=True)
+
+
+def say(sentence: str) -> None:
+    """A sentence for the person, on standard error."""
+    print(sentence, file=sys.stderr, flush=True)
 
 
 def print_table(columns: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:

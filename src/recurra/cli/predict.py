@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
+from recurra.cli._options import Columns, columns
 from recurra.errors import InputError
 
 EXAMPLE = 'recurra predict runs/reviews "what a film"'
@@ -15,16 +16,21 @@ def predict(
     run: Annotated[Path, typer.Argument(help="A run folder.")],
     inputs: Annotated[list[str] | None, typer.Argument(metavar="INPUT ...", help="Texts; none: read lines.")] = None,
     file: Annotated[Path | None, typer.Option(help="A file with one input a row.")] = None,
+    column: Columns = None,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object an input.")] = False,
 ) -> None:
     """Predicts for each input. Without INPUT or --file, standard input is read, one text a line."""
     from recurra import runs
-    from recurra.cli._output import print_json
+    from recurra.cli._output import print_json, say
 
     if inputs and file:
         raise InputError("give inputs or --file, not both")
     trained = runs.load(run)
-    rows = inputs or (trained.read(file) if file else [line.rstrip("\n") for line in sys.stdin])
+    rows: list[Any]
+    if file:
+        rows = trained.read(file, columns(column), tell=say)
+    else:
+        rows = inputs or [line.rstrip("\n") for line in sys.stdin]
     for row, result in zip(rows, trained.predict(rows), strict=True):
         if json:
             print_json({"input": row, **result})

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from recurra.errors import InputError
+from recurra.cli._options import Columns, columns, pairs
 
 EXAMPLE = "recurra train sentiment reviews.csv --column text=review --column label=stars --out runs/reviews"
 
@@ -26,9 +26,7 @@ def train(
     set: Annotated[
         list[str] | None, typer.Option(metavar="KEY=VALUE", help="Any setting, e.g. training.rate=1e-3. Repeatable.")
     ] = None,
-    column: Annotated[
-        list[str] | None, typer.Option(metavar="ROLE=NAME", help="The column of a role, e.g. text=review. Repeatable.")
-    ] = None,
+    column: Columns = None,
     valid: Annotated[str | None, typer.Option(help="A file to validate on; none: a split is made.")] = None,
     test: Annotated[str | None, typer.Option(help="A file to test on; none: a split is made.")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the training in --out.")] = False,
@@ -48,22 +46,15 @@ def train(
         "data.test": test,
     }
     options = {key: value for key, value in given.items() if value is not None}
-    options |= dict(_pair("--set", text) for text in set or [])
-    options |= {f"data.columns.{role}": name for role, name in (_pair("--column", text) for text in column or [])}
+    options |= pairs("--set", "KEY=VALUE", set)
+    options |= {f"data.columns.{role}": name for role, name in columns(column).items()}
 
     from recurra import runs
     from recurra.cli._display import TrainingDisplay
 
     display = TrainingDisplay()
     try:
-        run = runs.train(task, data, out=out, config=config, resume=resume, display=display, **options)
+        run = runs.train(task, data, out=out, config=config, resume=resume, display=display, settings=options)
     finally:
         display.close()
     display.console.print(f"run     {run.path}\nreport  {run.path / 'report.html'}")
-
-
-def _pair(option: str, text: str) -> tuple[str, str]:
-    key, equals, value = text.partition("=")
-    if not (key and equals):
-        raise InputError(f"{option} {text}: expected {'ROLE=NAME' if option == '--column' else 'KEY=VALUE'}")
-    return key, value

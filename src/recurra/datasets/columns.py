@@ -46,8 +46,8 @@ def rows_of(
 
     columns: role to column, where chosen. familiar: role to the column it had in other data, taken where the table
     has it. The rest is guessed, which a note says. Rows without a text or a label are left out, or with ``keep_empty``
-    kept with an empty one; a note counts them. Raises UnknownNameError for a role or column that is not there, InputError where a
-    guess is not possible, DataError where nothing is left.
+    kept with an empty one; a note counts them. Raises UnknownNameError for a role or column that is not there,
+    InputError where a guess is not possible, DataError where nothing is left.
     """
     chosen, notes = _choose(table, name, roles, columns, familiar or {})
     frame = frame_of({role: [_text(v, name, i, c) for i, v in table[c].items()] for role, c in chosen.items()})

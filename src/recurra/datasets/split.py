@@ -23,8 +23,8 @@ def split_rows(
     """The rows of each held-out part of ``shares`` and, as ``train``, the rest; every part in the rows' order.
 
     shares: part to its share of the whole, below 1 together. labels: each label gets its share in every part, and
-    stays in ``train`` at least once, also where identical texts have different ones. sizes: what a row counts for (characters, for documents); else every row 1.
-    Raises InputError where a part would be empty.
+    stays in ``train`` at least once, also where identical texts have different ones. sizes: what a row counts for
+    (characters, for documents); else every row 1. Raises InputError where a part would be empty.
 
     >>> split_rows(["a", "b", "c", "d", "A "], {"test": 0.4}, seed=1)
     {'train': [1, 2, 3], 'test': [0, 4]}
@@ -52,7 +52,7 @@ def split_rows(
             size, neediest = sum(sizes[i] for i in group), max(owed, key=owed.__getitem__)
             own = Counter(labels[i] for i in group) if labels is not None else Counter()
             # What a part is owed is rounded to the nearest whole group; the difference goes to the next label.
-            if size <= 2 * owed[neediest] and own < left:
+            if size <= 2 * owed[neediest] and all(count < left[label] for label, count in own.items()):
                 parts[neediest] += group
                 left -= own
                 owed[neediest] -= size

@@ -27,6 +27,10 @@ class RunConfig:
     head: Any
     training: TrainingConfig
 
+    def __post_init__(self) -> None:
+        if not 0 <= self.seed < 2**63:
+            raise InputError(f"seed: expected 0 up to 2^63 - 1, got {self.seed}")
+
     @property
     def model(self) -> ModelConfig:
         return ModelConfig(self.input, self.output, self.modality, self.trunk, self.head)
@@ -69,14 +73,15 @@ def read_settings(file: Path) -> dict[str, Any]:
         raise MissingFileError(f"{file}: no such configuration file") from None
     except (OSError, ValueError) as error:
         raise InputError(f"{file}: not a readable TOML file ({error})") from None
-    return _flat(values)
+    return flat(values)
 
 
-def _flat(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    flat: dict[str, Any] = {}
+def flat(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Nested tables as one, by dotted path."""
+    found: dict[str, Any] = {}
     for key, value in values.items():
-        flat |= _flat(value, f"{prefix}{key}.") if isinstance(value, dict) else {f"{prefix}{key}": value}
-    return flat
+        found |= flat(value, f"{prefix}{key}.") if isinstance(value, dict) else {f"{prefix}{key}": value}
+    return found
 
 
 def changed(config: RunConfig, settings: dict[str, Any]) -> RunConfig:

@@ -3,7 +3,7 @@
 import itertools
 import os
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from recurra.cells import CELLS
 from recurra.config import override, to_dict
 from recurra.datasets import Splits
 from recurra.errors import InputError, RunError
@@ -19,18 +20,19 @@ from recurra.modalities import MODALITIES, Modality
 from recurra.model import Model, read_config
 from recurra.report.events import lines
 from recurra.runs import machine
-from recurra.runs.config import RunConfig, changed, defaults, from_run, is_setting, read_settings
+from recurra.runs.config import RunConfig, changed, defaults, flat, from_run, is_setting, read_settings
 from recurra.runs.fingerprint import fingerprint
 from recurra.runs.log import Display, RunLog, Silent
 from recurra.runs.run import FRAME, Run, load, load_splits
 from recurra.sequences.batches import Separate, Streams
 from recurra.tasks import TASKS, Task
 from recurra.tasks.base import BRIEF_MINUTES
-from recurra.training import fit, make_fabric
+from recurra.training import checkpoint, fit, make_fabric
 
 if TYPE_CHECKING:
     import pandas as pd
 
+CHECKPOINT = Path("checkpoint") / "last.safetensors"
 SAMPLE_TOKENS = 300
 SAMPLE_PROMPT = 20
 SAMPLE_TEMPERATURES = (0.5, 0.8, 1.0)
@@ -43,6 +45,7 @@ def train(
     out: str | Path | None = None,
     config: str | Path | None = None,
     resume: bool = False,
+    settings: Mapping[str, Any] | None = None,
     display: Display | None = None,
     **options: Any,
 ) -> Run:
@@ -50,9 +53,10 @@ def train(
 
     task: a name from ``recurra tasks``. data: a file, a folder, a data set's name, a data frame; None: the
     task's default data set. out: the run folder; None: ``runs/<task>``, numbered where that exists.
-    config: a TOML file of settings. resume: continue the training in ``out``. options: a role's column
-    (``text="review"``) or any setting, by its path or its last word (``hidden=128``, ``epochs=3``); dots in a
-    path are written as two underscores (``training__rate=1e-3``).
+    config: a TOML file of settings: a recipe, or another run's config.toml. resume: continue the training in ``out``.
+    options: a role's column (``text="review"``) or any setting, by its path or its last word (``hidden=128``,
+    ``epochs=3``); dots in a path are written as two underscores (``training__rate=1e-3``). settings: the same as
+    options, as a table; for keys that are arguments here too.
 
     Raises InputError, MissingFileError or RunError before anything is written.
 
@@ -61,33 +65,35 @@ def train(
     """
     display = display or Silent()
     kind = TASKS.get(task)
+    options = {**(settings or {}), **options}
     frame = None if data is None or isinstance(data, str | Path) else data
     if resume:
         if config or (data is not None and frame is None):
             raise InputError("resume: data and configuration are those of the run; leave them out")
-        return _resume(out, options, frame, display)
-    settings = _settings(kind, config, options)
+        return _resume(kind, out, options, frame, display)
+    wanted = _settings(kind, config, options)
     if data is not None:
-        settings["data.source"] = str(data) if frame is None else FRAME
+        wanted["data.source"] = str(data) if frame is None else FRAME
     folder = _new_folder(out, kind.name)
-    splits = load_splits(changed(defaults(kind), settings), frame)
-    chosen = _chosen(kind, splits, settings)
+    splits = load_splits(changed(defaults(kind), wanted), frame)
+    chosen = _chosen(kind, splits, wanted)
     head = HEADS.get(kind.output)
     modality = MODALITIES.get(kind.input).fit(chosen.modality, splits.train[kind.roles[0]], running=head.running)
     model = _new_model(chosen, modality, head.learn(chosen.head, splits.train))
-    return _fit(folder, chosen, splits, model, display, _command(kind, folder, settings))
+    return _fit(folder, chosen, splits, model, display, _command(kind, wanted))
 
 
-def _command(kind: Task, folder: Path, settings: dict[str, Any]) -> str:
+def _command(kind: Task, wanted: dict[str, Any]) -> str:
     """The command line that trains this run anew, whichever way it was asked for."""
     words = ["recurra", "train", kind.name]
-    words += [str(settings["data.source"])] if "data.source" in settings else []
-    for key, value in settings.items():
+    source = wanted.get("data.source", "")
+    words += ["DATA" if source == FRAME else str(source)] if source else []
+    for key, value in flat(wanted).items():
         if key.startswith("data.columns."):
             words += ["--column", f"{key.removeprefix('data.columns.')}={value}"]
         elif key != "data.source":
             words += ["--set", f"{key}={value}"]
-    return shlex.join([*words, "--out", str(folder)])
+    return shlex.join(words)
 
 
 def _chosen(kind: Task, splits: Splits, settings: dict[str, Any]) -> RunConfig:
@@ -95,15 +101,20 @@ def _chosen(kind: Task, splits: Splits, settings: dict[str, Any]) -> RunConfig:
     base = override(defaults(kind), dict(splits.defaults))
     if 0 < changed(base, settings).training.minutes <= BRIEF_MINUTES:
         base = override(base, kind.brief)
-    chosen = changed(base, settings)
+    # What a task says of a gate holds for the cells that have it.
+    gates = CELLS.get(changed(base, settings).trunk.cell).gates
+    own = {gate: bias for gate, bias in base.trunk.gate_bias.items() if gate in gates}
+    chosen = changed(override(base, {"trunk.gate_bias": own}), settings)
     return replace(chosen, data=replace(chosen.data, columns=splits.columns))
 
 
 def _settings(kind: Task, file: str | Path | None, options: dict[str, Any]) -> dict[str, Any]:
     """A recipe's settings with a user's options over them."""
     settings = read_settings(Path(file)) if file else {}
-    if settings.pop("task", kind.name) != kind.name:
-        raise InputError(f"{file}: a recipe for another task than {kind.name}")
+    settings.pop("format", None)
+    for key, own in (("task", kind.name), ("input", kind.input), ("output", kind.output)):
+        if (found := str(settings.pop(key, own)).replace("_", "-")) != own:
+            raise InputError(f"{file}: settings for {key} {found}, not for {own}, which {kind.name} has")
     start = defaults(kind)
     for key, value in options.items():
         key = key.replace("__", ".")
@@ -134,19 +145,23 @@ def _new_model(config: RunConfig, modality: Modality, known: dict[str, Any]) -> 
     return Model(config.model, modality, known, to_dict(config))
 
 
-def _resume(out: str | Path | None, options: dict[str, Any], frame: "pd.DataFrame | None", display: Display) -> Run:
+def _resume(
+    kind: Task, out: str | Path | None, options: dict[str, Any], frame: "pd.DataFrame | None", display: Display
+) -> Run:
     """Goes on with a run, with more epochs or minutes where asked. Raises InputError or RunError."""
     if out is None:
         raise InputError("resume: name the folder of the run to continue (--out)")
     folder = Path(out)
     old = from_run(read_config(folder))
+    if old.task != kind.name:
+        raise InputError(f"{folder}: a run of {old.task}, not of {kind.name}")
     if others := sorted(set(options) - {"epochs", "minutes"}):
         raise InputError(f"resume: only epochs and minutes can be changed, not {', '.join(others)}")
+    if "epochs" in options and "minutes" not in options:
+        options = {**options, "minutes": 0}
     config = changed(old, options)
     events = lines(folder) if (folder / "metrics.jsonl").exists() else []
-    ended = next((e["reason"] for e in reversed(events) if e["event"] == "end"), "interrupted")
-    if ended != "interrupted" and config == old:
-        raise InputError(f"{folder}: its training is complete ({ended}); give more --epochs or --minutes to go on")
+    _check_goes_on(folder, old, config, events)
     if config.data.source == FRAME and frame is None:
         raise InputError(f"{folder}: trained on a data frame; give the same one again to go on")
     splits = load_splits(config, frame)
@@ -155,6 +170,23 @@ def _resume(out: str | Path | None, options: dict[str, Any], frame: "pd.DataFram
     described = Model.describe(folder)
     model = _new_model(config, described.modality, described.known)
     return _fit(folder, config, splits, model, display, events[0]["command"] if events else "")
+
+
+def _check_goes_on(folder: Path, old: RunConfig, config: RunConfig, events: list[dict[str, Any]]) -> None:
+    """Refuses a training that has nothing left to do, or nothing to go on from. Raises InputError or RunError."""
+    end = next((e for e in reversed(events) if e["event"] == "end"), None)
+    if end and end["reason"] != "interrupted" and config == old:
+        raise InputError(
+            f"{folder}: its training is complete ({end['reason']}); give more --epochs or --minutes to go on"
+        )
+    for name, done in (("epochs", end["epoch"]), ("minutes", end["seconds"] / 60)) if end else ():
+        if 0 < getattr(config.training, name) <= done:
+            raise InputError(f"{folder}: already trained for {done:.4g} {name}; give more --{name} to go on")
+    file = folder / CHECKPOINT
+    if file.exists():
+        checkpoint.read(file)  # before anything is written
+    elif end:
+        raise RunError(f"{file}: not there, so there is nothing to go on from; train into another folder")
 
 
 def _fit(folder: Path, config: RunConfig, splits: Splits, model: Model, display: Display, command: str) -> Run:
@@ -171,10 +203,10 @@ def _fit(folder: Path, config: RunConfig, splits: Splits, model: Model, display:
     # The test data too are read before anything is written: a mistake in them must not cost a training.
     split, frame = ("valid", splits.valid) if splits.test is None else ("test", splits.test)
     test = model.evaluation_batches(frame, f"{splits.name} ({split})")
-    file = folder / "checkpoint" / "last.safetensors"
+    log = RunLog(folder, display, tensorboard=settings.tensorboard)
+    file = folder / CHECKPOINT
     file.parent.mkdir(parents=True, exist_ok=True)
     model.save_description(folder)
-    log = RunLog(folder, display, tensorboard=settings.tensorboard)
     if not file.exists():
         log.rewind(0)
         log.write("start", _start(config, splits, model, batches, command))
@@ -231,6 +263,8 @@ def _evaluation(run: Run, name: str, split: str, frame: "pd.DataFrame", batches:
     details = meter.details(frame)
     if run.model.head.running:
         prompt = str(frame[run.task.roles[0]].iloc[0])[:SAMPLE_PROMPT]
+        if run.model.tokens.unknown(prompt):
+            prompt = ""
         details["samples"] = [
             {"prompt": prompt, "text": "".join(run.generate(prompt, SAMPLE_TOKENS, temperature=t)), "temperature": t}
             for t in SAMPLE_TEMPERATURES

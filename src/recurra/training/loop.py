@@ -164,13 +164,17 @@ class _Loop:
         rate = config.rate * p.factor * rate_factor(config, share)
         for group in self.optimizer.param_groups:
             group["lr"] = rate
+        limit, by_value = config.clip_norm or math.inf, config.clip_value
         clipped: Tensor | bool = False
-        if config.clip_value:
-            largest = torch.stack([q.grad.abs().max() for q in self.module.parameters() if q.grad is not None]).max()
-            clipped = largest > config.clip_value
-            self.fabric.clip_gradients(self.model, self.optimizer, clip_val=config.clip_value)
-        limit = config.clip_norm or math.inf
-        norm = self.fabric.clip_gradients(self.model, self.optimizer, max_norm=limit, error_if_nonfinite=False)
+        # Fabric's clipping comes first: it takes the scale of mixed precision off the gradients, once.
+        norm = self.fabric.clip_gradients(
+            self.model, self.optimizer, max_norm=math.inf if by_value else limit, error_if_nonfinite=False
+        )
+        if by_value:
+            parameters = [q for q in self.module.parameters() if q.grad is not None]
+            clipped = torch.stack([q.grad.abs().max() for q in parameters if q.grad is not None]).max() > by_value
+            nn.utils.clip_grad_value_(parameters, by_value)
+            norm = nn.utils.clip_grad_norm_(parameters, limit)
         assert norm is not None
         self.optimizer.step()
         self.optimizer.zero_grad()
