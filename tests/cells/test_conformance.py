@@ -2,6 +2,7 @@
 
 import copy
 import pickle
+import re
 
 import pytest
 import torch
@@ -206,15 +207,23 @@ def test_start_values(name):
     bound = (6 / (HIDDEN + INPUT)) ** 0.5
     assert layer.weight_ih.abs().max() <= bound
     assert layer.weight_ih.abs().max() > bound / 2
-    for block in layer.params["U"].split(HIDDEN):
-        gram = block.T @ block
-        assert torch.allclose(gram, torch.eye(len(gram)), atol=1e-5)
+    for name_, declared in cell.params.items():
+        value = layer.params[name_]
+        if isinstance(declared.init, tuple):
+            low, high = declared.init
+            assert low <= value.min() < value.max() <= high
+        elif isinstance(declared.init, float):
+            assert value.eq(declared.init).all()
+        else:
+            for block in value.split(value.shape[0] if declared.sizes[0] == "R" else HIDDEN):
+                gram = block.T @ block if block.shape[0] >= block.shape[1] else block @ block.T
+                assert torch.allclose(gram, torch.eye(len(gram)), atol=1e-5)
 
 
 @every_cell
 def test_its_docstring_says_equations_and_source(name):
     cell = CELLS.get(name)
     module = __import__(cell.__module__, fromlist=["_"])
-    assert "h' =" in module.__doc__
+    assert re.search(r"h' += ", module.__doc__)
     assert "https://" in module.__doc__
     assert "Returns h'" in cell.__doc__

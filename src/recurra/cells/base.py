@@ -44,20 +44,26 @@ class Size:
 
 @dataclass(frozen=True)
 class Parameter:
-    """A declared parameter. sizes: size expressions, as written. init: how a layer fills it (see Matrix, Vector)."""
+    """A declared parameter. sizes: size expressions, as written. init, heads: see Matrix and Vector."""
 
     sizes: tuple[str, ...]
-    init: str | float
+    init: str | float | tuple[float, float]
+    heads: bool = False
 
 
-def Matrix(rows: str, columns: str, init: Literal["orthogonal", "xavier"] = "orthogonal") -> Any:
-    """Declares a matrix [rows, columns], filled block by block (H or R rows each) with an orthogonal or Xavier draw."""
-    return Parameter((rows, columns), init)
+def Matrix(
+    rows: str, columns: str, init: Literal["orthogonal", "xavier"] = "orthogonal", *, heads: bool = False
+) -> Any:
+    """Declares a matrix [rows, columns], filled block by block (H or R rows each) with an orthogonal or Xavier draw.
+
+    heads: in a layer of several heads it is block-diagonal, each head hearing only itself.
+    """
+    return Parameter((rows, columns), init, heads)
 
 
-def Vector(size: str, init: float = 0.0) -> Any:
-    """Declares a vector [size], filled with a constant."""
-    return Parameter((size,), float(init))
+def Vector(size: str, init: float | tuple[float, float] = 0.0) -> Any:
+    """Declares a vector [size], filled with a constant, or uniformly from one number to another."""
+    return Parameter((size,), init if isinstance(init, tuple) else float(init))
 
 
 BY_KEY: "WeakValueDictionary[str, Cell]" = WeakValueDictionary()

@@ -100,6 +100,9 @@ class Recurrent(Layer):
             if isinstance(declared.init, float):
                 self.params[name].fill_(declared.init)
                 continue
+            if isinstance(declared.init, tuple):
+                self.params[name].uniform_(*declared.init)
+                continue
             draw = nn.init.orthogonal_ if declared.init == "orthogonal" else nn.init.xavier_uniform_
             height = self.projection_size if declared.sizes[0].endswith("R") else self.hidden_size
             for block in torch.split(self.params[name], height):

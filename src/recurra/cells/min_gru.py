@@ -1,0 +1,19 @@
+"""Minimal gated recurrent unit: gate and candidate see the input alone, so no step waits for a product of the last.
+
+    z  = sigmoid(wx_z)                        update gate
+    h' = (1 - z) * h + z * wx_n
+
+Feng et al. 2024, https://arxiv.org/abs/2410.01201.
+"""
+
+from torch import Tensor
+
+from recurra.cells.base import cell
+
+
+@cell(gates=("z", "n"), states=("h",))
+def min_gru(wx: Tensor, h: Tensor) -> Tensor:
+    """wx: [rows, 2H] projected input, bias included. h: [rows, H]. Returns h' [rows, H]."""
+    z, n = wx.chunk(2, dim=-1)
+    z = z.sigmoid()
+    return (1 - z) * h + z * n
