@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from recurra.cells.base import Cell
-from recurra.compile import objects, threads
+from recurra.compile import gemm, objects, threads
 from recurra.compile.graph import LETTERS, Product
 from recurra.compile.ir import Lanes
 from recurra.compile.llvm import ENTRY, emit
@@ -111,7 +111,7 @@ class Kernel:
     def __init__(self, program: Program, lanes: Lanes):
         self.program, self.lanes = program, lanes
         self.code = emit(program, lanes)
-        self.function = objects.function(self.code.text, ENTRY)
+        self.function = objects.function(self.code.text, ENTRY, beside=gemm.module(lanes))
         self.address = ctypes.cast(self.function, ctypes.c_void_p).value  # type: ignore[arg-type]
         self._frames: dict[Units, Frame] = {}
         self._kind = ctypes.c_int64 * len(self.code.arguments)
@@ -136,7 +136,10 @@ class Kernel:
         threads_wanted = threads_for(frame.work * layout.steps)
         shares = deal(layout, threads_wanted, reverse)
         arguments = self.arguments(frame)
-        kept = self.set_weights(arguments, frame, params), self.set_rows(arguments, frame, shares, carries[0][0].new_empty)
+        kept = (
+            self.set_weights(arguments, frame, params),
+            self.set_rows(arguments, frame, shares, carries[0][0].new_empty),
+        )
         self.set_carries(arguments, carries)
         for name, stream in streams.items():
             i = self._streams[name]
@@ -161,9 +164,7 @@ class Kernel:
             start += rows * size * itemsize
         return scratch
 
-    def set_weights(
-        self, arguments: Arguments, frame: Frame, params: Mapping[str, Tensor]
-    ) -> list[Tensor]:
+    def set_weights(self, arguments: Arguments, frame: Frame, params: Mapping[str, Tensor]) -> list[Tensor]:
         """The weights, packed, which are returned: they must live as long as the call."""
         weights = [packing(params[packing.product.matrix]) for packing in frame.packings]
         weights += [params[name].contiguous() for name in self._vectors]
@@ -171,9 +172,7 @@ class Kernel:
             arguments[i] = w.data_ptr()
         return weights
 
-    def set_carries(
-        self, arguments: Arguments, carries: Sequence[tuple[Tensor, Tensor]]
-    ) -> None:
+    def set_carries(self, arguments: Arguments, carries: Sequence[tuple[Tensor, Tensor]]) -> None:
         """Where the states before and after lie; they may be the same."""
         for i, (before, after) in zip(self._carries, carries, strict=True):
             arguments[i], arguments[i + 1] = before.data_ptr(), after.data_ptr()

@@ -60,6 +60,7 @@ class Stepper(ABC):
         x: [B * T, I], contiguous, row after row. Returns [B * T, O]; the rows' states change.
         """
 
+
 class Unrolled(Stepper):
     """Layer by layer, through ``unroll``: on any device, in any dtype."""
 

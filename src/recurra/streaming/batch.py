@@ -85,7 +85,9 @@ class StreamBatch:
     @overload
     def feed(self, steps: Sequence[int], x: Tensor) -> Tensor: ...
 
-    def feed(self, steps: Mapping[int, Tensor | int] | Sequence[int], x: Tensor | None = None) -> dict[int, Tensor] | Tensor:
+    def feed(
+        self, steps: Mapping[int, Tensor | int] | Sequence[int], x: Tensor | None = None
+    ) -> dict[int, Tensor] | Tensor:
         """The next step of some streams, as one batch; the others keep their state.
 
         steps, x: keys of B different streams, and their inputs [B, I] (token ids [B] int64 for a language model);

@@ -40,7 +40,9 @@ class Rows:
             check_like(name, x, (*shape, self.input_size), self.weight)
             return x.detach().contiguous()
         if x.ndim != len(shape) or x.dtype != torch.int64:
-            raise ShapeError(name, f"token ids [{', '.join(map(str, shape))}] torch.int64", f"{list(x.shape)} {x.dtype}")
+            raise ShapeError(
+                name, f"token ids [{', '.join(map(str, shape))}] torch.int64", f"{list(x.shape)} {x.dtype}"
+            )
         known = len(self.table)
         if x.numel() and not 0 <= int(x.min()) <= int(x.max()) < known:
             raise InputError(f"{name}: expected token ids from 0 to {known - 1}, got {int(x.min())} to {int(x.max())}")
