@@ -40,7 +40,10 @@ def batch(lengths, dtype=torch.float64):
 
 def start(layer, rows):
     zeros = layer.initial_state(rows)
-    return State({n: torch.randn_like(zeros[n]) for n in zeros.names})
+    drawn = {n: torch.randn_like(zeros[n]) for n in zeros.names}
+    return State(
+        {n: value.abs() + 0.5 if n == "n" else value for n, value in drawn.items()}
+    )  # normalisers are positive
 
 
 def run(layer, unroll, x, state):

@@ -73,7 +73,8 @@ def batch(lengths, dtype=torch.float64):
 
 
 def start(layer, rows):
-    return tuple(torch.randn(rows, size, dtype=layer.weight_ih.dtype) for size in layer.state_sizes.values())
+    drawn = {n: torch.randn(rows, size, dtype=layer.weight_ih.dtype) for n, size in layer.state_sizes.items()}
+    return tuple(value.abs() + 0.5 if n == "n" else value for n, value in drawn.items())  # a normaliser is positive
 
 
 def run(layer, unroll, x, initial):
