@@ -16,7 +16,7 @@ from recurra.compile.graph import Product
 from recurra.compile.ir import Lanes
 from recurra.compile.llvm import ENTRY, emit
 from recurra.compile.plan import Program, plan
-from recurra.compile.shares import deal
+from recurra.compile.shares import Shares, deal
 from recurra.sequences.layout import Layout
 
 SCALARS = {torch.float32: "float", torch.float64: "double"}
@@ -92,6 +92,7 @@ class Frame:
     """What all calls with the same H and R share. numbers: of the arguments that are known.
 
     packings: of each product. buffers: place among the arguments and stride. row: elements of all buffers for one row.
+    work: multiplications of one step, about.
     """
 
     numbers: bytes
@@ -126,9 +127,8 @@ class Kernel:
         carries: Sequence[tuple[Tensor, Tensor]],
     ) -> None:
         """streams: [N, width] by name, rows apart by their stride. carries: before and after, [B, width], each."""
-        frame = self._frames.get(units) or self._frame(units)
-        threads_wanted = torch.get_num_threads() if frame.work * layout.steps >= WORTH_A_THREAD else 1
-        shares = deal(layout, threads_wanted, reverse)
+        frame = self.frame(units)
+        shares, count = share(layout, reverse, frame.work)
         arguments = self._kind.from_buffer_copy(frame.numbers)
         # The first arguments, in their order.
         counter = ctypes.c_int64(0)
@@ -149,9 +149,12 @@ class Kernel:
         vectors = [params[name].contiguous() for name, _ in self._vectors]
         for (_, i), v in zip(self._vectors, vectors, strict=True):
             arguments[i] = v.data_ptr()
-        launch(self, ctypes.addressof(arguments), min(shares.count, threads_wanted))
+        launch(self, ctypes.addressof(arguments), count)
 
-    def _frame(self, units: Units) -> Frame:
+    def frame(self, units: Units) -> Frame:
+        return self._frames.get(units) or self._new_frame(units)
+
+    def _new_frame(self, units: Units) -> Frame:
         code, buffers = self.code, self.code.schedule.buffers
         packings = tuple(Packing(m.product, buffers[m.source], units) for m in code.products)
         known = {"H": units.hidden, "R": units.projected}
@@ -167,6 +170,13 @@ class Kernel:
         return frame
 
 
+def share(layout: Layout, reverse: bool, work: int) -> tuple[Shares, int]:
+    """The rows as they are dealt out, and how many threads take them. work: of a frame."""
+    wanted = torch.get_num_threads() if work * layout.steps >= WORTH_A_THREAD else 1
+    shares = deal(layout, wanted, reverse)
+    return shares, min(shares.count, wanted)
+
+
 def launch(kernel: Kernel, arguments: int, count: int) -> None:
     """Runs a kernel on this many threads. Every call of compiled code goes through here."""
     threads.run(kernel.function, arguments, count)
@@ -175,11 +185,16 @@ def launch(kernel: Kernel, arguments: int, count: int) -> None:
 def kernel(cell: Cell, name: str, dtype: torch.dtype) -> Kernel:
     """The compiled program of this name: infer, train or back. Raises InputError as ``trace``."""
     with _lock:
-        return _kernel(cell, name, dtype)
+        return _known(cell, name, dtype)
 
 
 @cache
-def _kernel(cell: Cell, name: str, dtype: torch.dtype) -> Kernel:
+def _known(cell: Cell, name: str, dtype: torch.dtype) -> Kernel:
+    return build(cell, name, dtype)
+
+
+def build(cell: Cell, name: str, dtype: torch.dtype) -> Kernel:
+    """As ``kernel``, made anew: from the cache on the disk if it is there."""
     programs = plan(cell)
     program = {"infer": programs.infer, "train": programs.train, "back": programs.back}[name]
     return Kernel(program, objects.widest(SCALARS[dtype]))
