@@ -1,24 +1,22 @@
-"""The training loop's own cost: tokens a second against a bare torch loop over the same network.
-
-    python benchmarks/loop.py [--json]
+"""The training loop's own cost: a bare torch loop over the same network, against ours.
 
 Both train a character language model (embedding, LSTM, tied output layer) with the same batches, AdamW and
-clipping. Ours also keeps its log, its schedule and its checkpoint. The ratio is bare seconds / our seconds: 0.95
-means 5 % slower.
+clipping. Ours also keeps its log, its schedule and its checkpoint. 0.95 means 5 % slower.
 """
 
-import argparse
 import json
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import nn
 
-from _compare import compare
+from recurra.bench._compare import compare
+from recurra.bench.base import Benchmark, Job, Options, Point, Target
 from recurra.heads import HEADS
 from recurra.modalities.text import Text, TextConfig
 from recurra.model import Model, ModelConfig, TrunkConfig
@@ -26,6 +24,7 @@ from recurra.sequences.batches import Streams
 from recurra.training import TrainingConfig, fit
 
 STREAMS, STEPS, BATCHES, VOCABULARY = 32, 64, 40, 80
+HIDDEN, QUICK = (128, 256, 512), (128,)
 CONFIG = TrainingConfig(epochs=1, batch_tokens=STREAMS * STEPS, truncation=STEPS)
 
 
@@ -101,7 +100,7 @@ def bare(hidden: int, tokens: torch.Tensor) -> Callable[[], float]:
             logits, state = model(x[:, i : i + STEPS], state)
             loss = nn.functional.cross_entropy(logits.flatten(0, 1), y[:, i : i + STEPS].flatten())
             optimizer.zero_grad()
-            loss.backward()
+            loss.backward()  # type: ignore[no-untyped-call]
             nn.utils.clip_grad_norm_(model.parameters(), CONFIG.clip_norm)
             optimizer.step()
             state = tuple(s.detach() for s in state)
@@ -111,20 +110,17 @@ def bare(hidden: int, tokens: torch.Tensor) -> Callable[[], float]:
     return run
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rounds", type=int, default=7)
-    parser.add_argument("--json", action="store_true", help="print one JSON object a line")
-    arguments = parser.parse_args()
+def jobs(options: Options) -> list[Job]:
+    found = options.hidden or (QUICK if options.quick else HIDDEN)
+    return [Job(f"loop lstm H {hidden}", partial(measure, hidden, options)) for hidden in found]
+
+
+def measure(hidden: int, options: Options) -> list[Point]:
     tokens = torch.randint(2, VOCABULARY, (STREAMS * STEPS * BATCHES + 1,))
     with tempfile.TemporaryDirectory() as folder:
-        for hidden in (128, 256, 512):
-            ratio = compare(ours(hidden, tokens, Path(folder)), bare(hidden, tokens), arguments.rounds)
-            if arguments.json:
-                print(json.dumps({"benchmark": "loop", "hidden": hidden, **vars(ratio)}), flush=True)
-            else:
-                print(f"loop  LSTM H={hidden:<4} bare torch / recurra  {ratio}", flush=True)
+        sides = ours(hidden, tokens, Path(folder)), {"bare torch": bare(hidden, tokens)}
+        rounds = compare(*sides, options.rounds_or(3, 7))
+    return [Point("loop lstm", {"H": hidden}, rounds.ratio("bare torch"), peer="bare torch")]
 
 
-if __name__ == "__main__":
-    main()
+loop = Benchmark("the training loop beside a bare one of torch", jobs, (Target("loop", 0.95, each=True),))
