@@ -67,7 +67,7 @@ class Sides:
         sizes = {"num_layers": case.layers, "bidirectional": case.both}
         name = case.kind.upper()
         self.theirs: nn.RNNBase = getattr(nn, name)(case.hidden, case.hidden, batch_first=True, **sizes)
-        self.mine: nn.Module = getattr(ours, name)(case.hidden, case.hidden, **sizes)
+        self.mine: ours.RNN | ours.GRU | ours.LSTM = getattr(ours, name)(case.hidden, case.hidden, **sizes)
         self.mine.load_state_dict(self.theirs.state_dict())
         self.padded = torch.randn(case.batch, case.steps, case.hidden, requires_grad=True)
 

@@ -7,11 +7,13 @@ from torch import Tensor
 
 from recurra.cells.base import Cell
 from recurra.compile import library, op, reference, torch_kernels
+from recurra.compile.chain import Chain
 from recurra.compile.choice import Choice, Path, Ran, choose, note, unfit, watch
+from recurra.compile.stepper import Affine, Layers, Recurrence, Stepper, Unrolled
 from recurra.compile.trace import trace
 from recurra.sequences import Ragged
 
-__all__ = ["Choice", "Path", "Ran", "path", "unroll", "watch"]
+__all__ = ["Affine", "Choice", "Path", "Ran", "Recurrence", "Stepper", "path", "stepper", "unroll", "watch"]
 
 
 def path(cell: Cell, x: Ragged) -> Path:
@@ -50,3 +52,10 @@ def unroll(
     if not compiling:
         note(cell, choice, x.layout, reverse, tensors, initial)
     return runs[choice.path](cell, x, weight_ih, bias_ih, params, initial, reverse)
+
+
+def stepper(layers: Layers) -> Stepper:
+    """Layers, each above the one before, over rows that go on step by step: compiled for what ``path`` calls kernel."""
+    tensors = [t for layer in layers for t in layer.tensors]
+    alike = all(not unfit(t) and t.dtype == tensors[0].dtype for t in tensors)
+    return Chain(layers) if alike else Unrolled(layers, unroll)
