@@ -8,7 +8,9 @@ import json
 import tempfile
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +18,7 @@ import torch
 from torch import nn
 
 from recurra.bench._compare import compare
-from recurra.bench.base import Benchmark, Job, Options, Point, Target
+from recurra.bench.base import Benchmark, Job, Options, Place, Point, Target
 from recurra.heads import HEADS
 from recurra.modalities.text import Text, TextConfig
 from recurra.model import Model, ModelConfig, TrunkConfig
@@ -25,7 +27,19 @@ from recurra.training import TrainingConfig, fit
 
 STREAMS, STEPS, BATCHES, VOCABULARY = 32, 64, 40, 80
 HIDDEN, QUICK = (128, 256, 512), (128,)
-CONFIG = TrainingConfig(epochs=1, batch_tokens=STREAMS * STEPS, truncation=STEPS)
+
+
+@dataclass(frozen=True)
+class Size:
+    """Parallel streams of text, steps between two updates, hidden units."""
+
+    streams: int
+    steps: int
+    hidden: int
+
+    @property
+    def config(self) -> TrainingConfig:
+        return TrainingConfig(epochs=1, batch_tokens=self.streams * self.steps, truncation=self.steps)
 
 
 class Discard:
@@ -48,18 +62,18 @@ class Discard:
         pass
 
 
-def ours(hidden: int, tokens: torch.Tensor, folder: Path) -> Callable[[], float]:
+def ours(size: Size, tokens: torch.Tensor, folder: Path) -> Callable[[], float]:
     text = Text.fit(TextConfig(unit="char"), ["".join(map(chr, range(33, 33 + VOCABULARY - 2)))])
-    config = ModelConfig("text", "next", text.settings, TrunkConfig(hidden=hidden), HEADS.get("next").config())
+    config = ModelConfig("text", "next", text.settings, TrunkConfig(hidden=size.hidden), HEADS.get("next").config())
     model = Model(config, text, {})
-    batches = Streams(tokens, STREAMS, STEPS, shuffle=False)
+    batches = Streams(tokens, size.streams, size.steps, shuffle=False)
 
     def run() -> float:
         start = time.perf_counter()
         fit(
             model,
             batches,
-            CONFIG,
+            size.config,
             objective=model.head.objective,
             validate=lambda: {"nats_per_token": 0.0},
             keep=lambda: None,
@@ -88,20 +102,20 @@ class Bare(nn.Module):
         return self.output(y), state
 
 
-def bare(hidden: int, tokens: torch.Tensor) -> Callable[[], float]:
-    model = Bare(hidden)
-    x, y = tokens[:-1].view(STREAMS, -1), tokens[1:].view(STREAMS, -1)
+def bare(size: Size, tokens: torch.Tensor) -> Callable[[], float]:
+    model = Bare(size.hidden)
+    x, y = tokens[:-1].view(size.streams, -1), tokens[1:].view(size.streams, -1)
 
     def run() -> float:
         start = time.perf_counter()
-        optimizer = torch.optim.AdamW(model.parameters(), lr=CONFIG.rate, fused=True)
+        optimizer = torch.optim.AdamW(model.parameters(), lr=size.config.rate, fused=True)
         state = None
-        for i in range(0, x.shape[1], STEPS):
-            logits, state = model(x[:, i : i + STEPS], state)
-            loss = nn.functional.cross_entropy(logits.flatten(0, 1), y[:, i : i + STEPS].flatten())
+        for i in range(0, x.shape[1], size.steps):
+            logits, state = model(x[:, i : i + size.steps], state)
+            loss = nn.functional.cross_entropy(logits.flatten(0, 1), y[:, i : i + size.steps].flatten())
             optimizer.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
-            nn.utils.clip_grad_norm_(model.parameters(), CONFIG.clip_norm)
+            nn.utils.clip_grad_norm_(model.parameters(), size.config.clip_norm)
             optimizer.step()
             state = tuple(s.detach() for s in state)
             loss.item()
@@ -111,16 +125,19 @@ def bare(hidden: int, tokens: torch.Tensor) -> Callable[[], float]:
 
 
 def jobs(options: Options) -> list[Job]:
-    found = options.hidden or (QUICK if options.quick else HIDDEN)
-    return [Job(f"loop lstm H {hidden}", partial(measure, hidden, options)) for hidden in found]
+    hidden = options.hidden or (QUICK if options.quick else HIDDEN)
+    grid = product(options.batch or (STREAMS,), options.steps or (STEPS,), hidden)
+    return [Job(f"loop lstm B {b} T {t} H {h}", partial(measure, b, t, h, options)) for b, t, h in grid]
 
 
-def measure(hidden: int, options: Options) -> list[Point]:
-    tokens = torch.randint(2, VOCABULARY, (STREAMS * STEPS * BATCHES + 1,))
+def measure(streams: int, steps: int, hidden: int, options: Options) -> list[Point]:
+    size = Size(streams, steps, hidden)
+    tokens = torch.randint(2, VOCABULARY, (streams * steps * BATCHES + 1,))
     with tempfile.TemporaryDirectory() as folder:
-        sides = ours(hidden, tokens, Path(folder)), {"bare torch": bare(hidden, tokens)}
+        sides = ours(size, tokens, Path(folder)), {"bare torch": bare(size, tokens)}
         rounds = compare(*sides, options.rounds_or(3, 7))
-    return [Point("loop lstm", {"H": hidden}, rounds.ratio("bare torch"), peer="bare torch")]
+    place: Place = {"B": streams, "T": steps, "H": hidden}
+    return [Point("loop lstm", place, rounds.ratio("bare torch"), peer="bare torch")]
 
 
 loop = Benchmark("the training loop beside a bare one of torch", jobs, (Target("loop", 0.95, each=True),))

@@ -37,6 +37,10 @@ def measure(case: Case, options: Options) -> list[Point]:
         held = {}
         for side in SIDES if i % 2 else reversed(SIDES):
             held[side] = _child.call(__name__, "step_bytes", {"side": side, **asdict(case)})
+        if not all(held.values()):
+            raise InputError(
+                f"memory: expected a step that holds more than a page of memory, got {case.place}; enlarge it"
+            )
         ratios.append(held["torch padded"] / held["recurra"])
     return [Point(f"memory {case.kind}", case.place, Spread.of(ratios), peer="torch padded")]
 
