@@ -1,12 +1,16 @@
 """The doctor finds what is wrong, and nothing where nothing is."""
 
+import json
 import os
 
 import pytest
 import torch
+from typer.testing import CliRunner
 
+import recurra
 from recurra import compile, doctor
 from recurra.cells import CELLS
+from recurra.cli import application
 from recurra.compile import objects
 
 
@@ -49,3 +53,19 @@ def test_a_kernel_that_errs_or_fails(monkeypatch):
     monkeypatch.setattr(objects, "address", lambda *_: 1 / 0)
     check = doctor._cell("gru", c, torch.float32)
     assert not check.ok and "ZeroDivisionError" in check.detail
+
+
+def test_the_command_tells_the_machine_the_checks_and_a_runs_layers(tmp_path, monkeypatch):
+    (tmp_path / "text.txt").write_text("the cat sat on the mat\n" * 60)
+    recurra.train("language-model", tmp_path / "text.txt", out=tmp_path / "run", epochs=1, hidden=8, device="cpu")
+    result = CliRunner().invoke(application(), ["doctor", str(tmp_path / "run"), "--json"], catch_exceptions=False)
+    assert result.exit_code == 0
+    found = json.loads(result.stdout)
+    assert found["machine"].keys() == doctor.machine().keys()
+    assert all(check["ok"] for check in found["checks"])
+    assert [(k["name"], k["path"]) for k in found["kernels"]] == [("trunk.layers.0", "kernel")]
+
+    monkeypatch.setattr(doctor, "checks", lambda: iter([doctor.Check("cell", False, "wrong")]))
+    result = CliRunner().invoke(application(), ["doctor"], catch_exceptions=False)
+    assert result.exit_code == 1
+    assert result.stdout.splitlines()[-1].split() == ["FAILED", "cell", "wrong"]

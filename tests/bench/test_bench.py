@@ -6,7 +6,7 @@ import pytest
 import torch
 from typer.testing import CliRunner
 
-from recurra.bench import BENCHMARKS, Point, Spread, Target, _onnx, summary
+from recurra.bench import BENCHMARKS, Point, Spread, Target, _jax, _onnx, summary
 from recurra.bench._compare import Rounds, compare
 from recurra.bench._sides import Case, Sides
 from recurra.cli import application
@@ -122,6 +122,14 @@ def test_onnx_runtime_does_the_same_work_and_is_caught_if_not(kind, monkeypatch)
         monkeypatch.setattr(_onnx, "ORDER", order)
         with pytest.raises(RuntimeError, match="does not do the same work"):
             _onnx.stream(alone)
+
+
+@pytest.mark.parametrize("kind", ["rnn", "gru", "lstm"])
+@pytest.mark.parametrize("train", [False, True])
+def test_jax_does_the_same_work(kind, train):
+    pytest.importorskip("jax")
+    sides = Sides(Case(kind, 3, 4, 5, train=train))
+    _jax.whole(sides.theirs, sides.padded, train)()
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,7 @@
-"""torch.nn's RNN, GRU and LSTM as JAX writes them: ``lax.scan`` under jit, padded; compared with torch before timed."""
+"""torch.nn's RNN, GRU and LSTM as JAX writes them: ``lax.scan`` under jit, padded; compared with torch before timed.
+
+JAX chooses its own threads: on one, XLA_FLAGS="--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1".
+"""
 
 from collections.abc import Callable
 from typing import Any
