@@ -56,17 +56,19 @@ class Chain(Stepper):
 
     def __init__(self, layers: Layers):
         self._links = [link for layer in layers for link in _links(layer)]
-        self._empty = layers[0].tensors[0].new_empty
+        self._output_size, self._empty = self._links[-1].output_size, layers[0].tensors[0].new_empty
         self._first = Call(self._links, self._empty, [0], 1)
-        self._last, self._last_for = self._first, ((0,), 1, 1)
-        self.one = _one(self._first, self._empty, self._links[-1].output_size)
+        self._last = self._first
+        self._last_for: tuple[tuple[int, ...], int, int] = (0,), 1, 1
+        self.one = _one(self._first, self._empty(self._output_size))
 
     def __call__(self, x: Tensor, slots: Sequence[int], steps: int) -> Tensor:
-        y = self._empty(x.shape[0], self._links[-1].output_size)
+        y = self._empty(x.shape[0], self._output_size)
         piece = CHUNK if len(slots) == 1 else max(1, steps)
         for start in range(0, steps, piece):
             call = self._laid(tuple(slots), min(piece, steps - start))
-            call(x[start:].data_ptr(), y[start:].data_ptr())
+            done = start * x.itemsize
+            call(x.data_ptr() + done * x.shape[1], y.data_ptr() + done * self._output_size)
         return y
 
     def _laid(self, slots: tuple[int, ...], steps: int) -> "Call":
@@ -94,12 +96,13 @@ def _affine(weight: Tensor, bias: Tensor | None) -> Link:
     return Link(run, units, {"weight": weight, "bias": bias})
 
 
-def _one(call: "Call", empty: Callable[[int], Tensor], size: int) -> Callable[[Tensor], Tensor]:
-    """What ``Stepper.one`` is."""
-    entry, table = call.entry, call.table
+def _one(call: "Call", output: Tensor) -> Callable[[Tensor], Tensor]:
+    """What ``Stepper.one`` is. output: like what it gives."""
+    entry, table, like = call.entry, call.table, torch.empty_like
 
-    def one(x: Tensor) -> Tensor:
-        y = empty(size)
+    # The call holds what the table points to: it must live as long as this function.
+    def one(x: Tensor, *, _: Call = call) -> Tensor:
+        y = like(output)
         entry(table, x.data_ptr(), y.data_ptr())
         return y
 

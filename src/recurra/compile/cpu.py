@@ -112,7 +112,7 @@ class Kernel:
         self.program, self.lanes = program, lanes
         self.code = emit(program, lanes)
         self.function = objects.function(self.code.text, ENTRY)
-        self.address = ctypes.cast(self.function, ctypes.c_void_p).value  # type: ignore[arg-type]
+        self.address = ctypes.cast(self.function, ctypes.c_void_p).value or 0  # type: ignore[arg-type]
         self._frames: dict[Units, Frame] = {}
         self._kind = ctypes.c_int64 * len(self.code.arguments)
         self.at = {name: i for i, name in enumerate(self.code.arguments)}
@@ -135,16 +135,14 @@ class Kernel:
         frame = self.frame(units)
         shares, count = share(layout, reverse, frame.work)
         arguments = self.arguments(frame)
-        kept = (
-            self.set_weights(arguments, frame, params),
-            self.set_rows(arguments, frame, shares, carries[0][0].new_empty),
-        )
+        weights = self.set_weights(arguments, frame, params)
+        scratch = self.set_rows(arguments, frame, shares, carries[0][0].new_empty)
         self.set_carries(arguments, carries)
         for name, stream in streams.items():
             i = self._streams[name]
             arguments[i], arguments[i + 1] = stream.data_ptr(), stream.stride(0)
         launch(self, arguments, count)
-        del kept
+        del weights, scratch  # until here they had to live
 
     # --- what arguments are made of ---
 
@@ -155,7 +153,7 @@ class Kernel:
     def set_rows(self, arguments: Arguments, frame: Frame, shares: Shares, empty: Callable[[int], Tensor]) -> Tensor:
         """The rows and their buffers, which are returned: they must live as long as the call."""
         rows = len(shares.rows)
-        arguments[1:7] = shares.numbers
+        arguments[1:7] = [*shares.numbers]
         scratch = empty(rows * frame.row + 2 * self.lanes.count)
         start, itemsize = scratch.data_ptr(), scratch.itemsize
         for i, size in frame.buffers:

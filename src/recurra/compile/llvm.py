@@ -128,7 +128,7 @@ class _Emitter:
         )
 
     def _masks(self) -> None:
-        """For each letter: units in whole vectors, whether some are left, and which lanes of the last vector they fill."""
+        """By letter: units in whole vectors, whether some are left, and which lanes of the last vector they fill."""
         f, v = self.f, self.lanes
         lanes = f"<{', '.join(f'i64 {i}' for i in range(v.count))}>"
         self.whole, self.some_left, self.mask, self.number = {}, {}, {}, {}

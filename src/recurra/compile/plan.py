@@ -85,7 +85,7 @@ def affine() -> Program:
     x = g.node("x", letter="I")
     (product,) = g.linear(Product("weight", False, "H", 1), (x,))
     y = g.apply("add", product, g.node("vector", letter="H", data=("bias", 0)))
-    streams = {"x": ("I",), "output": ("H",)}
+    streams: dict[str, tuple[str, ...]] = {"x": ("I",), "output": ("H",)}
     return Program("affine", False, (), streams, {x: Column("x", 0)}, ((y, Column("output", 0)),))
 
 

@@ -60,6 +60,7 @@ class Stepper(ABC):
         x: [B * T, I], contiguous, row after row. Returns [B * T, O]; the rows' states change.
         """
 
+
 class Unrolled(Stepper):
     """Layer by layer, through ``unroll``: on any device, in any dtype."""
 
@@ -68,7 +69,7 @@ class Unrolled(Stepper):
 
     @torch.no_grad()
     def __call__(self, x: Tensor, slots: Sequence[int], steps: int) -> Tensor:
-        where = torch.tensor(slots, device=x.device)
+        where = torch.tensor(slots, dtype=torch.int64, device=x.device)
         layout = Layout.of_equal(len(slots), steps, x.device)
         for layer in self._layers:
             if isinstance(layer, Affine):

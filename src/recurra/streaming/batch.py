@@ -20,6 +20,7 @@ class StreamBatch:
     it is compiled, they are bit for bit those of a ``Stream`` of its own.
 
     >>> from recurra.cells.gru import gru
+    >>> from recurra.nn import Recurrent
     >>> streams = StreamBatch(Recurrent(gru, input_size=3, hidden_size=5), capacity=100)
     >>> a, b = streams.join(), streams.join()
     >>> y = streams.feed([a, b], torch.randn(2, 3))
@@ -80,38 +81,34 @@ class StreamBatch:
         return self._rows.state(self._slot(key))
 
     @overload
-    def feed(self, steps: Mapping[int, Tensor | int]) -> dict[int, Tensor]: ...
+    def feed(self, keys: Sequence[int], x: Tensor) -> Tensor: ...
 
     @overload
-    def feed(self, steps: Sequence[int], x: Tensor) -> Tensor: ...
+    def feed(self, keys: Mapping[int, Tensor | int]) -> dict[int, Tensor]: ...
 
-    def feed(self, steps: Mapping[int, Tensor | int] | Sequence[int], x: Tensor | None = None) -> dict[int, Tensor] | Tensor:
+    def feed(
+        self, keys: Sequence[int] | Mapping[int, Tensor | int], x: Tensor | None = None
+    ) -> Tensor | dict[int, Tensor]:
         """The next step of some streams, as one batch; the others keep their state.
 
-        steps, x: keys of B different streams, and their inputs [B, I] (token ids [B] int64 for a language model);
-        returns [B, output_size]. Or a mapping from keys to the inputs of one step, each as ``Stream.feed`` takes it;
-        returns the outputs by key. Raises ShapeError or InputError, and then no stream has changed.
+        keys, x: B different streams and their inputs, [B, I] (token ids [B] int64 for a language model), which give
+        [B, output_size]. Or one mapping from keys to inputs [I] (ids), which gives the outputs by key. Raises
+        ShapeError or InputError, and then no stream has changed.
         """
-        if not isinstance(steps, Mapping):
-            if x is None:
-                raise InputError("x: expected the inputs [B, I] of these streams, got None")
-            return self._feed(list(steps), x)
-        if x is not None:
-            raise InputError("x: expected None, as the inputs are in the mapping")
-        if not steps:
-            return {}
-        tensors = [torch.as_tensor(step) for step in steps.values()]
-        if any(t.shape != tensors[0].shape or t.dtype != tensors[0].dtype for t in tensors):
-            raise InputError("steps: expected inputs of one shape and dtype")
-        y = self._feed(list(steps), torch.stack(tensors))
-        return dict(zip(steps, y.unbind(), strict=True))
+        if isinstance(keys, Mapping):
+            steps = [torch.as_tensor(step) for step in keys.values()]
+            if x is not None or any(s.shape != steps[0].shape or s.dtype != steps[0].dtype for s in steps):
+                raise InputError("feed: expected keys and a tensor x, or one mapping to inputs of one shape and dtype")
+            return dict(zip(keys, self._feed(list(keys), torch.stack(steps)), strict=True)) if steps else {}
+        if x is None:
+            raise InputError("x: expected the inputs of these streams, got None")
+        return self._feed(keys, x)
 
-    def _feed(self, keys: list[int], x: Tensor) -> Tensor:
-        slots = [self._slot(key) for key in keys]
+    def _feed(self, keys: Sequence[int], x: Tensor) -> Tensor:
+        slots = [*map(self._slot, keys)]
         if len(set(slots)) < len(slots):
             raise InputError("keys: expected each stream once")
-        encoded = self._rows.encoded("x", x, (len(keys),))
-        return self._rows.step(encoded, slots, 1)
+        return self._rows.step(self._rows.inputs(x, (len(keys),)), slots, 1)
 
     def _slot(self, key: int) -> int:
         if key not in self._slots:

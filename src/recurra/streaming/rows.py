@@ -15,7 +15,6 @@ from recurra.nn.checks import check_like
 from recurra.sequences import State
 
 Source = Recurrent | Stack | RNN | LSTM | GRU | Model
-ONE_WAY = "a stream does not know its future: use a network that reads forwards only"
 
 
 class Rows:
@@ -34,17 +33,23 @@ class Rows:
         self.weight = layers[0].tensors[0]
         self.input_size = self.weight.shape[1]
 
-    def encoded(self, name: str, x: Tensor, shape: tuple[int | str, ...]) -> Tensor:
+    def inputs(self, x: Tensor, shape: tuple[int | str, ...]) -> Tensor:
         """What the layers read, contiguous. x: [*shape, I], or ids [*shape] for a language model. Raises ShapeError."""
         if self.table is None:
-            check_like(name, x, (*shape, self.input_size), self.weight)
-            return x.detach().contiguous()
-        if x.ndim != len(shape) or x.dtype != torch.int64:
-            raise ShapeError(name, f"token ids [{', '.join(map(str, shape))}] torch.int64", f"{list(x.shape)} {x.dtype}")
-        known = len(self.table)
-        if x.numel() and not 0 <= int(x.min()) <= int(x.max()) < known:
-            raise InputError(f"{name}: expected token ids from 0 to {known - 1}, got {int(x.min())} to {int(x.max())}")
+            check_like("x", x, (*shape, self.input_size), self.weight)
+            return x if type(x) is Tensor and x.is_contiguous() else x.detach().contiguous()
+        if x.ndim != len(shape) or x.dtype != torch.int64 or (len(x) != shape[0] and shape != ("T",)):
+            raise ShapeError("x", f"token ids [{', '.join(map(str, shape))}] torch.int64", f"{list(x.shape)} {x.dtype}")
+        if x.numel():
+            self.check_token(int(x.min()))
+            self.check_token(int(x.max()))
         return self.table[x.to(self.table.device)]
+
+    def check_token(self, token: int) -> None:
+        """Raises InputError for an id that no token of this language model has."""
+        assert self.table is not None
+        if not 0 <= token < len(self.table):
+            raise InputError(f"x: expected token ids from 0 to {len(self.table) - 1}, got {token}")
 
     def state(self, slot: int) -> State:
         """A copy of one row's state."""
@@ -75,14 +80,17 @@ class Rows:
                 sizes = source.cell.sizes(source.hidden_size, source.proj_size)
                 for i in range(source.num_layers):
                     yield self._recurrence(source.cell, *source.cell_weights(i), sizes, f"{prefix}{i}.", capacity)
-            case Model(head=Next() as head):
-                self.table = _copy(source.encoder.weight)
+            case Model(head=Next() as head, encoder=nn.Embedding() as encoder):
+                self.table = _copy(encoder.weight)
                 yield from self._layers(source.trunk, prefix, capacity)
                 for linear in (head.narrow, head.output):
                     if isinstance(linear, nn.Linear):
                         yield Affine(_copy(linear.weight), _copy(linear.bias))
             case Recurrent() | Bidirectional() | RNN() | LSTM() | GRU():
-                raise InputError(f"source: {source}: {ONE_WAY}")
+                name = type(source).__name__
+                raise InputError(
+                    f"source: expected a network that reads forwards only, got a {name} that reads backwards"
+                )
             case Model():
                 raise InputError(f"source: expected a language model, got one whose head is {source.config.output!r}")
             case _:

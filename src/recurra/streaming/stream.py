@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from recurra.errors import InputError
+from recurra.errors import InputError, ShapeError
 from recurra.sequences import State
 from recurra.streaming.rows import Rows, Source
 
@@ -11,8 +11,8 @@ from recurra.streaming.rows import Rows, Source
 class Stream:
     """A trained network over one live sequence: each step is fed as it comes, and the state stays inside.
 
-    source: a ``Recurrent``, a ``Stack`` of them, an ``RNN``, ``LSTM`` or ``GRU`` of ``recurra.nn``, all reading forwards
-    only, or a language model (a run's ``model``). Raises InputError for anything else.
+    source: a ``Recurrent``, a ``Stack`` of them, an ``RNN``, ``LSTM`` or ``GRU`` of ``recurra.nn``, all reading
+    forwards only, or a language model (a run's ``model``). Raises InputError for anything else.
 
     The weights are copied, and packed, once: a stream does not see what becomes of them later. After further training
     make a new Stream, and give it the state of the old one. Nothing is dropped out and no gradient is kept. Compiled
@@ -20,6 +20,7 @@ class Stream:
     it runs what the layers run. A stream is for one thread of Python at a time.
 
     >>> from recurra.cells.lstm import lstm
+    >>> from recurra.nn import Recurrent
     >>> layer = Recurrent(lstm, input_size=3, hidden_size=5)
     >>> stream, x = Stream(layer), torch.randn(7, 3)
     >>> y = torch.stack([stream.feed(step) for step in x])
@@ -57,16 +58,27 @@ class Stream:
         return self._feed(x)
 
     def _feed(self, x: Tensor | int) -> Tensor:
-        rows = self._rows
-        if isinstance(x, int) and rows.table is not None:
-            x = torch.tensor(x)
-        if not isinstance(x, Tensor):
+        rows, table = self._rows, self._rows.table
+        if isinstance(x, Tensor) and x.ndim == (table is None) + 1:
+            return rows.step(rows.inputs(x, ("T",)), (0,), len(x))
+        if table is not None:
+            token = self._token(x)
+            step = table[token]
+        elif isinstance(x, Tensor):
+            step = rows.inputs(x, ())
+        else:
             raise InputError(f"x: expected a tensor, got {type(x).__name__}")
-        single = x.ndim == (rows.table is None)
-        encoded = rows.encoded("x", x, () if single else ("T",))
-        if single:
-            return rows.step(encoded.unsqueeze(0), (0,), 1)[0]
-        return rows.step(encoded, (0,), len(encoded))
+        return self._one(step) if self._one else rows.step(step.unsqueeze(0), (0,), 1)[0]
+
+    def _token(self, x: Tensor | int) -> int:
+        """A token's id, checked."""
+        if isinstance(x, Tensor) and (x.ndim > 0 or x.dtype != torch.int64):
+            raise ShapeError("x", "a token's id or ids [T], torch.int64", f"{list(x.shape)} {x.dtype}")
+        if not isinstance(x, int | Tensor):
+            raise InputError(f"x: expected a token's id or ids [T], got {type(x).__name__}")
+        token = int(x)
+        self._rows.check_token(token)
+        return token
 
     @property
     def state(self) -> State:
