@@ -6,6 +6,8 @@
 ``wx`` is the projected input, G gates of H units with the input bias included; the layer makes it, for all steps at
 once. Then come the states, in the order declared, and after the star the cell's own parameters. Sizes are H, the
 hidden units, or R, the units of a projected state, or whole multiples of them. The function returns the new states.
+
+A parameter may also be random: a ``Mask`` stays the same for a whole sequence, ``Noise`` is drawn anew at every step.
 """
 
 import inspect
@@ -21,7 +23,7 @@ from torch.nn.functional import linear
 
 from recurra.errors import InputError
 
-__all__ = ["Cell", "Matrix", "Vector", "cell", "linear"]
+__all__ = ["Cell", "Mask", "Matrix", "Noise", "Vector", "cell", "linear"]
 
 
 @dataclass(frozen=True)
@@ -51,6 +53,14 @@ class Parameter:
     heads: bool = False
 
 
+@dataclass(frozen=True)
+class Random:
+    """A declared random value. size: a size expression, as written. each: what it is drawn for, a sequence or a step."""
+
+    size: str
+    each: Literal["sequence", "step"]
+
+
 def Matrix(
     rows: str, columns: str, init: Literal["orthogonal", "xavier"] = "orthogonal", *, heads: bool = False
 ) -> Any:
@@ -66,6 +76,17 @@ def Vector(size: str, init: float | tuple[float, float] = 0.0) -> Any:
     return Parameter((size,), init if isinstance(init, tuple) else float(init))
 
 
+def Mask(size: str) -> Any:
+    """Declares a value that is fixed for a whole sequence: the layer gives [B, size], the equations get [rows, size]."""
+    return Random(size, "sequence")
+
+
+def Noise(size: str) -> Any:
+    """Declares uniform random numbers in [0, 1), drawn at every step from a key for each sequence: the layer gives keys
+    [B], the equations get [rows, size]. The same key gives the same numbers, whatever the sequence is batched with."""
+    return Random(size, "step")
+
+
 BY_KEY: "WeakValueDictionary[str, Cell]" = WeakValueDictionary()
 
 
@@ -73,8 +94,8 @@ class Cell:
     """A declared cell. Final; made by the ``cell`` decorator, which refuses a malformed declaration with InputError.
 
     name: the function's. gates: G names, in the order of the blocks of ``wx``. states: S names; the first is the
-    layer's output. params: declarations by name. bias: initial input bias of the gates where it is not 0.
-    equations: the function itself. projects: some size is given in R.
+    layer's output. params: declarations of weights by name, random: of random values. bias: initial input bias of the
+    gates where it is not 0. equations: the function itself. projects: some size is given in R.
 
     >>> from recurra.cells.lstm import lstm
     >>> lstm.gates, lstm.output, lstm.parameter_shapes(hidden=5)
@@ -95,11 +116,12 @@ class Cell:
         sizes = dict(states) if isinstance(states, Mapping) else dict.fromkeys(states, "H")
         self.states, self.output = tuple(sizes), next(iter(sizes), "")
         self._check_names()
-        self.params = self._declared()
+        self.params, self.random = self._declared()
         self._state_sizes = {n: Size.parse(s, f"cell {self.name}, state {n}") for n, s in sizes.items()}
         self._param_sizes = {
             n: tuple(Size.parse(s, f"cell {self.name}, parameter {n}") for s in p.sizes) for n, p in self.params.items()
         }
+        self._random_sizes = {n: Size.parse(r.size, f"cell {self.name}, {n}") for n, r in self.random.items()}
         every = [*self._state_sizes.values(), *(s for sizes in self._param_sizes.values() for s in sizes)]
         self.projects = any(s.letter == "R" for s in every)
         self._try()
@@ -116,6 +138,15 @@ class Cell:
     def param_sizes(self) -> dict[str, tuple[Size, ...]]:
         """Declared sizes of each parameter, in their letters."""
         return self._param_sizes
+
+    @property
+    def given(self) -> tuple[str, ...]:
+        """Names of the weights, then of the random values: all that equations get after the states."""
+        return (*self.params, *self.random)
+
+    def random_sizes(self) -> dict[str, Size]:
+        """Declared size of each random value, in its letters."""
+        return self._random_sizes
 
     def sizes(self, hidden: int, projected: int = 0) -> dict[str, int]:
         """Units of each state, for H hidden and R projected units."""
@@ -153,7 +184,7 @@ class Cell:
             known = ", ".join(self.gates)
             raise InputError(f"cell {self.name}: bias: expected gates among {known}, got {', '.join(sorted(unknown))}")
 
-    def _declared(self) -> dict[str, Parameter]:
+    def _declared(self) -> tuple[dict[str, Parameter], dict[str, Random]]:
         arguments = inspect.signature(self.equations).parameters.values()
         inputs = [a.name for a in arguments if a.kind is a.POSITIONAL_OR_KEYWORD]
         if inputs != ["wx", *self.states]:
@@ -161,19 +192,23 @@ class Cell:
                 f"cell {self.name}: expected the arguments wx, {', '.join(self.states)} before the star, "
                 f"got {', '.join(inputs) or 'none'}"
             )
-        declared = {}
+        declared: dict[str, Parameter] = {}
+        random: dict[str, Random] = {}
         for a in arguments:
             if a.kind is a.KEYWORD_ONLY and isinstance(a.default, Parameter):
                 declared[a.name] = a.default
+            elif a.kind is a.KEYWORD_ONLY and isinstance(a.default, Random):
+                random[a.name] = a.default
             elif a.kind is not a.POSITIONAL_OR_KEYWORD:
                 raise InputError(f"cell {self.name}, parameter {a.name}: expected a default Matrix(...) or Vector(...)")
-        return declared
+        return declared, random
 
     def _try(self) -> None:
         """One step on zeros, so that a wrong shape is found where the cell is written."""
         rows, hidden, projected = 2, 5, 3
         shapes = {n: (rows, size) for n, size in self.sizes(hidden, projected).items()}
         params = {n: torch.zeros(shape) for n, shape in self.parameter_shapes(hidden, projected).items()}
+        params |= {n: torch.zeros(rows, size(hidden, projected)) for n, size in self._random_sizes.items()}
         wx = torch.zeros(rows, len(self.gates) * hidden)
         try:
             new = self(wx, *(torch.zeros(shape) for shape in shapes.values()), **params)

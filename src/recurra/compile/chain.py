@@ -17,7 +17,7 @@ from torch import Tensor
 from recurra.compile import objects
 from recurra.compile.cpu import Arguments, Kernel, Units, affine_kernel, kernel, launch, threads_for
 from recurra.compile.ir import Function, Lanes
-from recurra.compile.op import units_of
+from recurra.compile.reference import units_of
 from recurra.compile.shares import Shares, deal_equal
 from recurra.compile.stepper import Affine, Layers, Recurrence, Stepper
 

@@ -12,7 +12,8 @@ from torch import Tensor
 from recurra.cells.base import Cell
 from recurra.compile import torch_kernels
 from recurra.compile.cpu import share
-from recurra.compile.op import bound, units_of
+from recurra.compile.op import bound
+from recurra.compile.reference import units_of
 from recurra.sequences.layout import Layout
 
 Path = Literal["kernel", "torch", "reference"]

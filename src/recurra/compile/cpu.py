@@ -15,7 +15,7 @@ from recurra.cells.base import Cell
 from recurra.compile import gemm, objects, threads
 from recurra.compile.graph import LETTERS, Product
 from recurra.compile.ir import Lanes
-from recurra.compile.llvm import ENTRY, emit
+from recurra.compile.llvm import ENTRY, GIVEN, emit
 from recurra.compile.plan import Program, affine, plan
 from recurra.compile.shares import Shares, deal
 from recurra.sequences.layout import Layout
@@ -111,16 +111,16 @@ class Kernel:
     def __init__(self, program: Program, lanes: Lanes):
         self.program, self.lanes = program, lanes
         self.code = emit(program, lanes)
-        self.function = objects.function(self.code.text, ENTRY)
+        self.function = objects.function(self.code.text, ENTRY, beside=gemm.module(lanes))
         self.address = ctypes.cast(self.function, ctypes.c_void_p).value or 0  # type: ignore[arg-type]
         self._frames: dict[Units, Frame] = {}
         self._kind = ctypes.c_int64 * len(self.code.arguments)
         self.at = {name: i for i, name in enumerate(self.code.arguments)}
         self._streams = {stream: self.at[f"stream.{stream}"] for stream in program.streams}
         self._carries = [self.at[f"carry{k}.in"] for k in range(len(program.carries))]
-        self._vectors = [name[7:] for name in self.at if name.startswith("vector.")]
+        self._given = {i: name.partition(".")[2] for name, i in self.at.items() if name.startswith(GIVEN)}
         matrices = (self.at[f"matrix.{k}"] for k in range(len(self.code.products)))
-        self._weights = [*matrices, *(self.at[f"vector.{name}"] for name in self._vectors)]
+        self._weights = [*matrices, *self._given]
 
     def __call__(
         self,
@@ -164,7 +164,7 @@ class Kernel:
     def set_weights(self, arguments: Arguments, frame: Frame, params: Mapping[str, Tensor]) -> list[Tensor]:
         """The weights, packed, which are returned: they must live as long as the call."""
         weights = [packing(params[packing.product.matrix]) for packing in frame.packings]
-        weights += [params[name].contiguous() for name in self._vectors]
+        weights += [params[name].contiguous() for name in self._given.values()]
         for i, w in zip(self._weights, weights, strict=True):
             arguments[i] = w.data_ptr()
         return weights

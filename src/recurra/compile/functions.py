@@ -9,6 +9,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from recurra.cells import _noise as noise
 from recurra.compile.ir import Function
 
 
@@ -167,13 +168,42 @@ def _nan_of(f: Function, a: str, b: str, result: str) -> str:
     return f.choose(f.compare("uno", a, b), f.two("fadd", a, b), result)
 
 
+def uniform(f: Function, key: str, step: str, unit: str) -> str:
+    """Random numbers of a vector's units, the first of them ``unit``: as ``recurra.cells._noise`` has them."""
+    v = f.lanes
+    ints = f"<{v.count} x i32>"
+
+    def all_of(number: int) -> str:
+        return f"<{', '.join([f'i32 {number}'] * v.count)}>"
+
+    def spread(scalar: str) -> str:
+        first = f.let(f"insertelement {ints} poison, i32 {scalar}, i64 0")
+        return f.let(f"shufflevector {ints} {first}, {ints} poison, <{v.count} x i32> zeroinitializer")
+
+    def mixed(kind: str, x: str, number: Callable[[int], str]) -> str:
+        for shift, factor in zip(noise.SHIFTS, noise.FACTORS, strict=False):
+            x = f.let(f"xor {kind} {x}, {f.let(f'lshr {kind} {x}, {number(shift)}')}")
+            x = f.let(f"mul {kind} {x}, {number(factor)}")
+        return f.let(f"xor {kind} {x}, {f.let(f'lshr {kind} {x}, {number(noise.SHIFTS[-1])}')}")
+
+    row = f.let(f"trunc i64 {f.add(key, f.mul(step, str(noise.STEP)))} to i32")
+    row = spread(mixed("i32", row, str))
+    units = f"<{', '.join(f'i32 {i}' for i in range(v.count))}>"
+    units = f.let(f"add {ints} {spread(f.let(f'trunc i64 {unit} to i32'))}, {units}")
+    x = f.let(f"xor {ints} {row}, {f.let(f'mul {ints} {units}, {all_of(noise.UNIT)}')}")
+    x = f.let(f"lshr {ints} {mixed(ints, x, all_of)}, {all_of(32 - noise.BITS)}")
+    return f.two("fmul", f.let(f"sitofp {ints} {x} to {v.vector}"), v.all(2.0**-noise.BITS))
+
+
 def apply(f: Function, op: str, data: object, args: list[str]) -> str:
     """One operation of the graph."""
     if op == "clamp":
         assert isinstance(data, tuple)
         return _at_most(f, _at_least(f, args[0], f.lanes.all(data[0])), f.lanes.all(data[1]))
-    if op == "where_le":
-        return f.choose(f.compare("ole", args[0], args[1]), args[2], args[3])
+    if op in ("where_le", "where_lt"):
+        return f.choose(f.compare("ole" if op == "where_le" else "olt", args[0], args[1]), args[2], args[3])
+    if op == "clip_gradient":
+        return args[0]
     return OPERATIONS[op](f, *args)
 
 

@@ -112,10 +112,15 @@ def _above(g: Graph, a: Node, b: Node, d: Node) -> Node:
     return g.apply("where_le", a, b, g.apply("where_le", b, a, half, zero), d)
 
 
-def _where_le(g: Graph, y: Node, d: Node) -> list[Node | None]:
+def _where(g: Graph, y: Node, d: Node) -> list[Node | None]:
     a, b, _, _ = y.args
     zero = g.const(0.0)
-    return [None, None, g.apply("where_le", a, b, d, zero), g.apply("where_le", a, b, zero, d)]
+    return [None, None, g.apply(y.op, a, b, d, zero), g.apply(y.op, a, b, zero, d)]
+
+
+def _clip_gradient(g: Graph, y: Node, d: Node) -> list[Node | None]:
+    assert isinstance(y.data, float)
+    return [g.apply("clamp", d, data=(-y.data, y.data))]
 
 
 RULES: dict[str, Callable[[Graph, Node, Node], list[Node | None]]] = {
@@ -135,6 +140,8 @@ RULES: dict[str, Callable[[Graph, Node, Node], list[Node | None]]] = {
     "clamp": _clamp,
     "maximum": _maximum,
     "minimum": _minimum,
-    "where_le": _where_le,
+    "where_le": _where,
+    "where_lt": _where,
+    "clip_gradient": _clip_gradient,
     "rowsum": lambda g, y, d: [d],
 }

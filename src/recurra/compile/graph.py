@@ -6,7 +6,7 @@ A block is a [rows, H], [rows, R] or [rows, I] value: a gate of ``wx``, a state,
 
     wx      data: block                          state   data: (state, block)       vector  data: (name, block)
     grad    data: (state, block)                 grad_out  data: block              size    data: "H" or "R"
-    x       the input itself, of letter "I"
+    x       the input itself, of letter "I"         mask, noise  data: (name, block, of how many blocks)
     const   data: number                         linear  data: Product; args: the blocks of its input
     out     data: block; args: (linear,)         rowsum  args: (block,)
     and the pointwise operations of POINTWISE
@@ -19,9 +19,11 @@ from dataclasses import dataclass
 LETTERS = "HRI"
 # Number of arguments of each pointwise operation.
 POINTWISE = {
-    **dict.fromkeys(("neg", "abs", "sign", "exp", "log", "sqrt", "sigmoid", "tanh", "relu", "clamp"), 1),
+    **dict.fromkeys(
+        ("neg", "abs", "sign", "exp", "log", "sqrt", "sigmoid", "tanh", "relu", "clamp", "clip_gradient"), 1
+    ),
     **dict.fromkeys(("add", "sub", "mul", "div", "maximum", "minimum"), 2),
-    "where_le": 4,  # a <= b ? x : y
+    **dict.fromkeys(("where_le", "where_lt"), 4),  # a <= b ? x : y
 }
 
 

@@ -16,6 +16,8 @@ from recurra.compile.plan import Column, Program
 from recurra.compile.schedule import Level, Multiply, Place, Schedule, Slot, schedule
 
 ENTRY = "run"
+# Leaves that are read from what the caller gives by name: for all rows, for each sequence, keys for each sequence.
+GIVEN = ("vector", "mask", "noise")
 
 
 @dataclass(frozen=True)
@@ -26,7 +28,8 @@ class Code:
     begins among the rows.
     rows, first, lengths: for each row in the order of the shares, its sequence, the address of its first step in the
     direction of reading, and its steps. direction: 1 or -1. H, R, I: units; H.padded, ...: to whole vectors.
-    stream.X, stream.X.stride; buffer.X, buffer.X.stride; vector.X; carryK.in, carryK.out: [B, ...] tensors;
+    stream.X, stream.X.stride; buffer.X, buffer.X.stride; vector.X; mask.X [B, ...]; noise.X: keys [B];
+    carryK.in, carryK.out: [B, ...] tensors;
     matrix.I, matrix.I.depth, matrix.I.count: packed panels of the I-th of ``products``.
     """
 
@@ -60,8 +63,8 @@ class _Emitter:
         for i in range(len(self.products)):
             names += [f"matrix.{i}", f"matrix.{i}.depth", f"matrix.{i}.count"]
         stored = [n for level in self.schedule.levels for n, _ in level.stores]
-        vectors = {n.data[0] for n in reachable(stored) if n.op == "vector" and isinstance(n.data, tuple)}
-        return (*names, *(f"vector.{name}" for name in sorted(vectors)))
+        given = {f"{n.op}.{n.data[0]}" for n in reachable(stored) if n.op in GIVEN and isinstance(n.data, tuple)}
+        return (*names, *sorted(given))
 
     def emit(self) -> Code:
         self._share()
@@ -121,7 +124,7 @@ class _Emitter:
     @staticmethod
     def _is_pointer(name: str) -> bool:
         room, _, rest = name.partition(".")
-        if room.startswith("carry") or room == "vector":
+        if room.startswith("carry") or room in GIVEN:
             return True
         return room in ("drawn", "bounds", "rows", "first", "lengths") or (
             room in ("stream", "buffer", "matrix") and not rest.endswith((".stride", ".depth", ".count"))
@@ -238,6 +241,7 @@ class _RowFunction:
         self.bases: dict[str, str] = {}
         self.sums: dict[Node, str] = {}
         f, given = self.f, emitter.given
+        self.t = t
         step = f.mul(given["direction"], t)
         self.address = f.add(f.integer(given["first"], row), step)
 
@@ -311,7 +315,19 @@ class _RowFunction:
             name, block = n.data
             offset = f.mul(self.e.given[n.letter], str(block))
             return self.e.load_exact(f.at(self.e.given[f"vector.{name}"], f.add(offset, j)), mask)
+        if n.op in ("mask", "noise"):
+            assert isinstance(n.data, tuple)
+            return self._random(n.op, *n.data, units=self.e.given[n.letter], j=j, mask=mask)
         return functions.apply(f, n.op, n.data, [self._value(a, j, mask, known) for a in n.args])
+
+    def _random(self, op: str, name: str, block: int, blocks: int, *, units: str, j: str, mask: str | None) -> str:
+        f, given = self.f, self.e.given[f"{op}.{name}"]
+        sequence = f.integer(self.e.given["rows"], self.row)
+        unit = f.add(f.mul(units, str(block)), j)
+        if op == "noise":
+            return functions.uniform(f, f.integer(given, sequence), self.t, unit)
+        start = f.mul(sequence, f.mul(units, str(blocks)))
+        return self.e.load_exact(f.at(given, f.add(start, unit)), mask)
 
     def _store(self, value: str, place: Place, j: str, mask: str | None) -> None:
         if isinstance(place, Slot):

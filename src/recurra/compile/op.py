@@ -15,6 +15,7 @@ from torch import Tensor
 from recurra.cells.base import Cell
 from recurra.compile import reference
 from recurra.compile.cpu import Kernel, Units, kernel
+from recurra.compile.reference import units_of
 from recurra.compile.sums import gradient_sums
 from recurra.sequences import Ragged
 from recurra.sequences.layout import Layout
@@ -31,7 +32,7 @@ def unroll(
 ) -> tuple[Ragged, tuple[Tensor, ...]]:
     """As ``recurra.compile.unroll``."""
     # The cell's own order: a caller's may differ.
-    rest = (*(params[name] for name in cell.params), *initial)
+    rest = (*(params[name] for name in cell.given), *initial)
     tensors = [t for t in (x.values, weight_ih, bias_ih, *rest) if t is not None]
     if torch.is_grad_enabled() and any(t.requires_grad for t in tensors):
         y, *finals = _Unroll.apply(  # type: ignore[no-untyped-call]
@@ -62,15 +63,6 @@ def forward(
     carries = [(s.contiguous(), s.new_empty(s.shape)) for s in initial]
     run.kernel(layout, reverse, run.units, streams, params, carries)
     return streams["output"], [after for _, after in carries], streams.get("saved")
-
-
-def units_of(cell: Cell, weight_ih: Tensor, initial: Sequence[Tensor]) -> tuple[int, int]:
-    """H from the input weights, R from a state that has it."""
-    hidden = weight_ih.shape[0] // len(cell.gates)
-    if not cell.projects:
-        return hidden, 0
-    sizes = zip(cell.state_sizes().values(), initial, strict=True)
-    return hidden, next((s.shape[1] // size.factor for size, s in sizes if size.letter == "R"), 0)
 
 
 @dataclass(frozen=True)
@@ -120,8 +112,8 @@ class _Unroll(torch.autograd.Function):
 
 
 def split(cell: Cell, rest: Sequence[Tensor]) -> tuple[dict[str, Tensor], Sequence[Tensor]]:
-    count = len(cell.params)
-    return dict(zip(cell.params, rest[:count], strict=True)), rest[count:]
+    count = len(cell.given)
+    return dict(zip(cell.given, rest[:count], strict=True)), rest[count:]
 
 
 def backward(

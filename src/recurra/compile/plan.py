@@ -222,7 +222,7 @@ def _minimum_cut(forward: set[Node], used: set[Node], free: set[Node]) -> list[N
 
     Of equal cuts, the one nearest to the use: an activation rather than what it is the activation of.
     """
-    constant = ("const", "size", "vector", "linear")
+    constant = ("const", "size", "vector", "linear", "mask", "noise")
     nodes = [n for n in sorted(forward, key=lambda n: n.index) if n.op not in constant]
     source, sink = ("source", -1), ("sink", -1)
     capacity: dict[tuple[str, int], dict[tuple[str, int], int]] = {}

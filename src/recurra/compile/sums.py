@@ -33,6 +33,7 @@ class GradientSums:
         self.needs_previous = "previous" in streams or "previous" in entered
         self._wx = self._runs(planned.wx, "H")
         sizes = cell.param_sizes()
+        self._known = sizes.keys()  # what is random has no gradient
         self._vectors = {name: self._runs(c, sizes[name][0].letter) for name, c in planned.vectors.items()}
         self._matrices: dict[str, list[tuple[list[Run], list[Run]]]] = {}
         for p in planned.products:
@@ -56,7 +57,7 @@ class GradientSums:
             self._sum(self._wx, streams, weight_ih[:, 0]) if to_bias else None,
         ]
         for (name, p), want in zip(params.items(), to_params, strict=False):
-            found.append(self._parameter(name, p, streams) if want else None)
+            found.append(self._parameter(name, p, streams) if want and name in self._known else None)
         return found
 
     def _input(self, streams: Mapping[str, Tensor], weight_ih: Tensor, x: Tensor) -> Tensor:

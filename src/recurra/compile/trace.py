@@ -5,10 +5,9 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
-from types import FunctionType
 from typing import Any, NoReturn
 
-from torch import fx
+from torch import fx, nn
 
 from recurra.cells.base import Cell, Size
 from recurra.compile.graph import Graph, Node, Product
@@ -48,7 +47,7 @@ class _Unsupported(Exception):
 def trace(cell: Cell) -> Traced:
     """The cell as a graph. Raises InputError for an operation that cells may not use."""
     try:
-        steps = _Tracer(cell.equations.__code__.co_filename).trace(_without_defaults(cell.equations))
+        steps = _Tracer(cell.equations.__code__.co_filename).steps(cell)
     except (fx.proxy.TraceError, TypeError) as error:
         raise InputError(f"cell {cell.name}: its equations cannot be read: {error}") from error
     return _Reader(cell).read(steps)
@@ -61,6 +60,18 @@ class _Tracer(fx.Tracer):
         super().__init__()
         self.file = file
 
+    def steps(self, cell: Cell) -> fx.Graph:
+        """What the cell does with stand-ins for its arguments."""
+        self.root, self.graph = nn.Module(), fx.Graph(tracer_cls=type(self))
+
+        def stand_in(name: str) -> fx.Proxy:
+            return self.create_proxy("placeholder", name, (), {})
+
+        wx, *states = (stand_in(name) for name in ("wx", *cell.states))
+        new = cell(wx, *states, **{name: stand_in(name) for name in (*cell.params, *cell.random)})
+        self.create_node("output", "output", (self.create_arg(new),), {})
+        return self.graph
+
     def create_node(self, *args: Any, **kwargs: Any) -> fx.Node:
         node = super().create_node(*args, **kwargs)
         frame = sys._getframe(1)
@@ -68,13 +79,6 @@ class _Tracer(fx.Tracer):
             frame = frame.f_back
         node.meta["line"] = frame.f_lineno
         return node
-
-
-def _without_defaults(equations: Callable[..., Any]) -> Callable[..., Any]:
-    """The function without the declarations that stand where its defaults would; torch.fx would record them."""
-    assert isinstance(equations, FunctionType)
-    code, spaces = equations.__code__, equations.__globals__
-    return FunctionType(code, spaces, equations.__name__, None, equations.__closure__)
 
 
 class _Reader:
@@ -88,8 +92,7 @@ class _Reader:
             if step.op == "placeholder":
                 self.values[step] = given[str(step.target)]
             elif step.op == "output":
-                new = self._value(step.args[0])
-                states = new if isinstance(new, tuple) else (new,)
+                states = self._value(step.args[0])
                 return Traced(self.graph, tuple(self._blocks(s, step).nodes for s in states), old)
             else:
                 self.values[step] = self._apply(step)
@@ -109,6 +112,10 @@ class _Reader:
                 (size,) = sizes
                 blocks = (g.node("vector", letter=size.letter, data=(name, i)) for i in range(size.factor))
                 given[name] = Blocks(tuple(blocks))
+        for name, size in cell.random_sizes().items():
+            op = "mask" if cell.random[name].each == "sequence" else "noise"
+            places = ((name, i, size.factor) for i in range(size.factor))
+            given[name] = Blocks(tuple(g.node(op, letter=size.letter, data=place) for place in places))
         return given, old
 
     def _apply(self, step: fx.Node) -> Any:
@@ -259,6 +266,33 @@ def _where_positive(g: Graph, x: Any, above: Any, below: Any) -> Blocks:
     return Blocks(tuple(g.apply("where_le", n, zero, b, a) for n, a, b in nodes))
 
 
+@dataclass(frozen=True)
+class Compared:
+    """What a comparison gives ``where``: op, where_le or where_lt, of a and b."""
+
+    op: str
+    a: Any
+    b: Any
+
+
+def _compare(op: str, swapped: bool = False) -> Callable[..., Compared]:
+    return lambda g, a, b: Compared(op, b, a) if swapped else Compared(op, a, b)
+
+
+def _where(g: Graph, condition: Any, x: Any, y: Any) -> Blocks:
+    if not isinstance(condition, Compared):
+        raise _Unsupported("expected a comparison, such as a < b")
+    a, b, x, y = (_nodes(g, v) for v in (condition.a, condition.b, x, y))
+    count = max(len(nodes) for nodes in (a, b, x, y))
+    # A number, or one number a row, stands beside every block.
+    wide = (nodes * count if len(nodes) == 1 and nodes[0].letter == "1" else nodes for nodes in (a, b, x, y))
+    return Blocks(tuple(g.apply(condition.op, *nodes) for nodes in zip(*wide, strict=True)))
+
+
+def _clip_gradient(g: Graph, x: Any, limit: float) -> Blocks:
+    return Blocks(tuple(g.apply("clip_gradient", n, data=float(limit)) for n in _nodes(g, x)))
+
+
 def _within(g: Graph, x: Any, low: float, high: float, inside: Any, below: float, above: float) -> Blocks:
     """``inside`` strictly between low and high; its gradient stops at both, as in torch's piecewise functions."""
     lower = [g.apply("where_le", n, g.const(low), g.const(below), i) for n, i in _pair(g, x, inside)]
@@ -321,6 +355,12 @@ RULES: dict[str, Callable[..., Any]] = {
     "mean": _mean,
     "var": _var,
     "contiguous": _identity,
+    "lt": _compare("where_lt"),
+    "le": _compare("where_le"),
+    "gt": _compare("where_lt", swapped=True),
+    "ge": _compare("where_le", swapped=True),
+    "where": _where,
+    "clip_gradient": _clip_gradient,
 }
 
 
