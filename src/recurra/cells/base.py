@@ -14,16 +14,17 @@ import inspect
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, cast
 from weakref import WeakValueDictionary
 
 import torch
 from torch import Tensor
 from torch.nn.functional import linear
+from torch.overrides import handle_torch_function, has_torch_function_unary
 
 from recurra.errors import InputError
 
-__all__ = ["Cell", "Mask", "Matrix", "Noise", "Vector", "cell", "linear"]
+__all__ = ["Cell", "Mask", "Matrix", "Noise", "Vector", "cell", "clip_gradient", "linear"]
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,9 @@ class Size:
 
     def __call__(self, hidden: int, projected: int) -> int:
         return self.factor * (projected if self.letter == "R" else hidden)
+
+    def __str__(self) -> str:
+        return self.letter if self.factor == 1 else f"{self.factor}{self.letter}"
 
 
 @dataclass(frozen=True)
@@ -85,6 +89,29 @@ def Noise(size: str) -> Any:
     """Declares uniform random numbers in [0, 1), drawn at every step from a key for each sequence: the layer gives keys
     [B], the equations get [rows, size]. The same key gives the same numbers, whatever the sequence is batched with."""
     return Random(size, "step")
+
+
+def clip_gradient(x: Tensor, limit: float) -> Tensor:
+    """x itself; the gradient that comes back through it is clipped to [-limit, limit], element by element."""
+    if has_torch_function_unary(x):
+        return cast(Tensor, handle_torch_function(clip_gradient, (x,), x, limit))
+    return cast(Tensor, _ClipGradient.apply(x, limit))
+
+
+class _ClipGradient(torch.autograd.Function):
+    generate_vmap_rule = True
+
+    @staticmethod
+    def forward(x: Tensor, limit: float) -> Tensor:
+        return x.view_as(x)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Tensor, float], output: Tensor) -> None:
+        ctx.limit = inputs[1]
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None]:
+        return grads[0].clamp(-ctx.limit, ctx.limit), None
 
 
 BY_KEY: "WeakValueDictionary[str, Cell]" = WeakValueDictionary()
