@@ -28,7 +28,7 @@ def variant(
 
     dropout: what enters the k-th matrix product of a step is multiplied by the random value ``dropout_k``, a mask that
     is fixed for a sequence (Gal & Ghahramani 2016, https://arxiv.org/abs/1512.05287).
-    zoneout: by state, how likely a unit keeps its value of the step before; drawn from the keys ``zoneout_STATE``
+    zoneout: by state, how likely a unit keeps its value of the step before, drawn from the keys ``zoneout_STATE``
     (Krueger et al. 2017, https://arxiv.org/abs/1606.01305). expected: not drawn, but the mean of both, weighted.
     clip: no element of the gradient that a state carries from a step to the one before is beyond it; 0: none is clipped.
     Raises InputError for dropout in a cell without products, UnknownNameError for a state that the cell has not.
@@ -66,6 +66,10 @@ class _Variant(Cell):
         self.random |= {name: Random(str(size), "sequence") for name, size in masks.items()}
         self.random |= {name: Random(str(size), "step") for name, size in keys.items()}
         self._random_sizes = {**cell.random_sizes(), **masks, **keys}
+
+    def __reduce__(self) -> tuple[Any, ...]:  # type: ignore[override]
+        rates = tuple(self._zoneout.items())
+        return _variant, (self._cell, bool(self._masks), rates, self._expected, self._clip)
 
     def __call__(self, wx: Tensor, *states: Tensor, **params: Tensor) -> tuple[Tensor, ...]:
         if self._clip:

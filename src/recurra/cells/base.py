@@ -59,7 +59,7 @@ class Parameter:
 
 @dataclass(frozen=True)
 class Random:
-    """A declared random value. size: a size expression, as written. each: what it is drawn for, a sequence or a step."""
+    """A declared random value. size: a size expression. each: what it is drawn for, a sequence or a step."""
 
     size: str
     each: Literal["sequence", "step"]
@@ -81,7 +81,7 @@ def Vector(size: str, init: float | tuple[float, float] = 0.0) -> Any:
 
 
 def Mask(size: str) -> Any:
-    """Declares a value that is fixed for a whole sequence: the layer gives [B, size], the equations get [rows, size]."""
+    """Declares a value that is fixed for a whole sequence: a layer gives [B, size], the equations get [rows, size]."""
     return Random(size, "sequence")
 
 
@@ -95,7 +95,7 @@ def clip_gradient(x: Tensor, limit: float) -> Tensor:
     """x itself; the gradient that comes back through it is clipped to [-limit, limit], element by element."""
     if has_torch_function_unary(x):
         return cast(Tensor, handle_torch_function(clip_gradient, (x,), x, limit))
-    return cast(Tensor, _ClipGradient.apply(x, limit))
+    return cast(Tensor, _ClipGradient.apply(x, limit))  # type: ignore[no-untyped-call]
 
 
 class _ClipGradient(torch.autograd.Function):
@@ -122,7 +122,8 @@ class Cell:
 
     name: the function's. gates: G names, in the order of the blocks of ``wx``. states: S names; the first is the
     layer's output. params: declarations of weights by name, random: of random values. bias: initial input bias of the
-    gates where it is not 0. equations: the function itself. projects: some size is given in R.
+    gates where it is not 0. memory: 1 for a gate that keeps what is remembered, -1 for one that lets new in.
+    equations: the function itself. projects: some size is given in R.
 
     >>> from recurra.cells.lstm import lstm
     >>> lstm.gates, lstm.output, lstm.parameter_shapes(hidden=5)
@@ -135,11 +136,12 @@ class Cell:
         gates: tuple[str, ...],
         states: tuple[str, ...] | Mapping[str, str],
         bias: Mapping[str, float] | None = None,
+        memory: Mapping[str, int] | None = None,
     ):
         self.equations, self.name, self.__doc__ = equations, equations.__name__, equations.__doc__
         self.__module__ = equations.__module__
         self.key = self._register()
-        self.gates, self.bias = tuple(gates), dict(bias or {})
+        self.gates, self.bias, self.memory = tuple(gates), dict(bias or {}), dict(memory or {})
         sizes = dict(states) if isinstance(states, Mapping) else dict.fromkeys(states, "H")
         self.states, self.output = tuple(sizes), next(iter(sizes), "")
         self._check_names()
@@ -207,9 +209,10 @@ class Cell:
             raise InputError(f"cell {self.name}: states: expected at least one name, got none")
         if len(set(self.gates)) < len(self.gates):
             raise InputError(f"cell {self.name}: gates: expected each name once, got {', '.join(self.gates)}")
-        if unknown := self.bias.keys() - set(self.gates):
-            known = ", ".join(self.gates)
-            raise InputError(f"cell {self.name}: bias: expected gates among {known}, got {', '.join(sorted(unknown))}")
+        for what, given in (("bias", self.bias), ("memory", self.memory)):
+            if unknown := given.keys() - set(self.gates):
+                known, got = ", ".join(self.gates), ", ".join(sorted(unknown))
+                raise InputError(f"cell {self.name}: {what}: expected gates among {known}, got {got}")
 
     def _declared(self) -> tuple[dict[str, Parameter], dict[str, Random]]:
         arguments = inspect.signature(self.equations).parameters.values()
@@ -253,12 +256,17 @@ class Cell:
 
 
 def cell(
-    *, gates: tuple[str, ...], states: tuple[str, ...] | Mapping[str, str], bias: Mapping[str, float] | None = None
+    *,
+    gates: tuple[str, ...],
+    states: tuple[str, ...] | Mapping[str, str],
+    bias: Mapping[str, float] | None = None,
+    memory: Mapping[str, int] | None = None,
 ) -> Callable[[Callable[..., Any]], Cell]:
     """Declares the function below it a cell.
 
     gates: names of the H-wide blocks of ``wx``. states: names, all of H units, or a table of name to size
-    (``{"h": "R", "c": "H"}``). bias: initial input bias of a gate, 0 where not given.
+    (``{"h": "R", "c": "H"}``). bias: initial input bias of a gate, 0 where not given. memory: 1 for a gate that keeps
+    what is remembered when it is open, -1 for one that lets new in; chrono initialisation needs to know.
 
     >>> @cell(gates=("a",), states=("h",))
     ... def decay(wx: Tensor, h: Tensor) -> Tensor:
@@ -266,4 +274,4 @@ def cell(
     >>> decay(torch.ones(1, 2), torch.ones(1, 2))
     (tensor([[1.5000, 1.5000]]),)
     """
-    return lambda equations: Cell(equations, gates, states, bias)
+    return lambda equations: Cell(equations, gates, states, bias, memory)

@@ -14,7 +14,7 @@ from torch import Tensor
 from recurra.cells.base import Matrix, Vector, cell, linear
 
 
-@cell(gates=("r", "z", "n"), states=("h",))
+@cell(gates=("r", "z", "n"), states=("h",), memory={"z": 1})
 def gru(wx: Tensor, h: Tensor, *, U: Tensor = Matrix("3H", "H"), b: Tensor = Vector("3H")) -> Tensor:
     """wx: [rows, 3H] projected input, bias included. h: [rows, H]. U: [3H, H]. b: [3H]. Returns h' [rows, H]."""
     wx_r, wx_z, wx_n = wx.chunk(3, dim=-1)

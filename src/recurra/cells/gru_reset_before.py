@@ -13,7 +13,7 @@ from torch import Tensor
 from recurra.cells.base import Matrix, cell, linear
 
 
-@cell(gates=("r", "z", "n"), states=("h",))
+@cell(gates=("r", "z", "n"), states=("h",), memory={"z": 1})
 def gru_reset_before(wx: Tensor, h: Tensor, *, U: Tensor = Matrix("2H", "H"), V: Tensor = Matrix("H", "H")) -> Tensor:
     """wx: [rows, 3H] projected input, bias included. h: [rows, H]. U: [2H, H]. V: [H, H]. Returns h' [rows, H]."""
     wx_r, wx_z, wx_n = wx.chunk(3, dim=-1)

@@ -13,7 +13,7 @@ from torch import Tensor
 from recurra.cells.base import Matrix, cell, linear
 
 
-@cell(gates=("z", "n"), states=("h",))
+@cell(gates=("z", "n"), states=("h",), memory={"z": 1})
 def li_gru(wx: Tensor, h: Tensor, *, U: Tensor = Matrix("2H", "H")) -> Tensor:
     """wx: [rows, 2H] projected input, bias included. h: [rows, H]. U: [2H, H]. Returns h' [rows, H]."""
     z, n = (wx + linear(h, U)).chunk(2, dim=-1)

@@ -17,7 +17,7 @@ from torch import Tensor
 from recurra.cells.base import Matrix, cell, linear
 
 
-@cell(gates=("i", "f", "g", "o"), states=("h", "c"), bias={"f": 1.0})
+@cell(gates=("i", "f", "g", "o"), states=("h", "c"), bias={"f": 1.0}, memory={"i": -1, "f": 1})
 def lstm(wx: Tensor, h: Tensor, c: Tensor, *, U: Tensor = Matrix("4H", "H")) -> tuple[Tensor, Tensor]:
     """wx: [rows, 4H] projected input, bias included. h, c: [rows, H]. U: [4H, H]. Returns h', c' [rows, H]."""
     i, f, g, o = (wx + linear(h, U)).chunk(4, dim=-1)

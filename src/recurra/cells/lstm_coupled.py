@@ -14,7 +14,7 @@ from torch import Tensor
 from recurra.cells.base import Matrix, cell, linear
 
 
-@cell(gates=("f", "g", "o"), states=("h", "c"), bias={"f": 1.0})
+@cell(gates=("f", "g", "o"), states=("h", "c"), bias={"f": 1.0}, memory={"f": 1})
 def lstm_coupled(wx: Tensor, h: Tensor, c: Tensor, *, U: Tensor = Matrix("3H", "H")) -> tuple[Tensor, Tensor]:
     """wx: [rows, 3H] projected input, bias included. h, c: [rows, H]. U: [3H, H]. Returns h', c' [rows, H]."""
     f, g, o = (wx + linear(h, U)).chunk(3, dim=-1)

@@ -16,7 +16,7 @@ from torch import Tensor
 from recurra.cells.base import Matrix, Vector, cell, linear
 
 
-@cell(gates=("i", "f", "g", "o"), states=("h", "c"), bias={"f": 1.0})
+@cell(gates=("i", "f", "g", "o"), states=("h", "c"), bias={"f": 1.0}, memory={"i": -1, "f": 1})
 def lstm_peephole(
     wx: Tensor, h: Tensor, c: Tensor, *, U: Tensor = Matrix("4H", "H"), p: Tensor = Vector("3H")
 ) -> tuple[Tensor, Tensor]:

@@ -16,7 +16,7 @@ from torch import Tensor
 from recurra.cells.base import Matrix, cell, linear
 
 
-@cell(gates=("i", "f", "g", "o"), states={"h": "R", "c": "H"}, bias={"f": 1.0})
+@cell(gates=("i", "f", "g", "o"), states={"h": "R", "c": "H"}, bias={"f": 1.0}, memory={"i": -1, "f": 1})
 def lstm_projected(
     wx: Tensor, h: Tensor, c: Tensor, *, U: Tensor = Matrix("4H", "R"), V: Tensor = Matrix("R", "H")
 ) -> tuple[Tensor, Tensor]:

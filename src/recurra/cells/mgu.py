@@ -12,7 +12,7 @@ from torch import Tensor
 from recurra.cells.base import Matrix, cell, linear
 
 
-@cell(gates=("f", "n"), states=("h",))
+@cell(gates=("f", "n"), states=("h",), memory={"f": -1})
 def mgu(wx: Tensor, h: Tensor, *, U: Tensor = Matrix("H", "H"), V: Tensor = Matrix("H", "H")) -> Tensor:
     """wx: [rows, 2H] projected input, bias included. h: [rows, H]. U, V: [H, H]. Returns h' [rows, H]."""
     wx_f, wx_n = wx.chunk(2, dim=-1)

@@ -11,7 +11,7 @@ from torch import Tensor
 from recurra.cells.base import cell
 
 
-@cell(gates=("z", "n"), states=("h",))
+@cell(gates=("z", "n"), states=("h",), memory={"z": -1})
 def min_gru(wx: Tensor, h: Tensor) -> Tensor:
     """wx: [rows, 2H] projected input, bias included. h: [rows, H]. Returns h' [rows, H]."""
     z, n = wx.chunk(2, dim=-1)

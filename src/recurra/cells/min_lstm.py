@@ -11,7 +11,7 @@ from torch import Tensor
 from recurra.cells.base import cell
 
 
-@cell(gates=("f", "i", "n"), states=("h",))
+@cell(gates=("f", "i", "n"), states=("h",), memory={"f": 1, "i": -1})
 def min_lstm(wx: Tensor, h: Tensor) -> Tensor:
     """wx: [rows, 3H] projected input, bias included. h: [rows, H]. Returns h' [rows, H]."""
     f, i, n = wx.chunk(3, dim=-1)

@@ -13,7 +13,7 @@ from torch import Tensor
 from recurra.cells.base import cell
 
 
-@cell(gates=("z", "f", "o"), states=("h", "c"))
+@cell(gates=("z", "f", "o"), states=("h", "c"), memory={"f": 1})
 def qrnn(wx: Tensor, h: Tensor, c: Tensor) -> tuple[Tensor, Tensor]:
     """wx: [rows, 3H] projected input, bias included. h, c: [rows, H]. Returns h', c' [rows, H]."""
     z, f, o = wx.chunk(3, dim=-1)

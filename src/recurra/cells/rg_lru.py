@@ -4,8 +4,8 @@
     a  = sigmoid(decay) ^ (8 r)
     h' = a * h + sqrt(1 - a^2) * (i * wx_x)
 
-De et al. 2024, https://arxiv.org/abs/2402.19427, equations 1 to 4, whose x is here projected to H units. decay starts so
-that a lies between 0.9 and 0.999 where r = 1.
+De et al. 2024, https://arxiv.org/abs/2402.19427, equations 1 to 4, whose x is here projected to H units. decay starts
+so that a lies between 0.9 and 0.999 where r = 1.
 """
 
 from torch import Tensor

@@ -18,7 +18,7 @@ from torch.nn.functional import softplus
 from recurra.cells.base import Matrix, cell, linear
 
 
-@cell(gates=("i", "f", "g", "o"), states=("h", "c", "n", "m"), bias={"f": 3.0})
+@cell(gates=("i", "f", "g", "o"), states=("h", "c", "n", "m"), bias={"f": 3.0}, memory={"i": -1, "f": 1})
 def slstm(
     wx: Tensor, h: Tensor, c: Tensor, n: Tensor, m: Tensor, *, U: Tensor = Matrix("4H", "H", heads=True)
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:

@@ -14,7 +14,7 @@ from torch import Tensor
 from recurra.cells.base import Vector, cell
 
 
-@cell(gates=("n", "f", "r", "x"), states=("h", "c"))
+@cell(gates=("n", "f", "r", "x"), states=("h", "c"), memory={"f": 1})
 def sru(
     wx: Tensor,
     h: Tensor,

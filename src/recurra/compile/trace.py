@@ -5,7 +5,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, NoReturn
+from typing import Any, NoReturn, cast
 
 from torch import fx, nn
 
@@ -67,8 +67,9 @@ class _Tracer(fx.Tracer):
         def stand_in(name: str) -> fx.Proxy:
             return self.create_proxy("placeholder", name, (), {})
 
-        wx, *states = (stand_in(name) for name in ("wx", *cell.states))
-        new = cell(wx, *states, **{name: stand_in(name) for name in (*cell.params, *cell.random)})
+        equations = cast(Callable[..., Any], cell)
+        states = [stand_in(name) for name in ("wx", *cell.states)]
+        new = equations(*states, **{name: stand_in(name) for name in cell.given})
         self.create_node("output", "output", (self.create_arg(new),), {})
         return self.graph
 

@@ -10,7 +10,7 @@ from typing import Literal, get_args
 import torch
 from torch import Tensor, nn
 
-from recurra.cells.base import Cell
+from recurra.cells import Cell, variant
 from recurra.compile import unroll
 from recurra.errors import InputError, ShapeError, UnknownNameError
 from recurra.nn.checks import check_like, check_probability, check_sizes
@@ -46,9 +46,18 @@ class Recurrent(Layer):
 
     cell: from ``recurra.cells``, or your own. input_size: I. hidden_size: H. projection_size: R, for the cells that
     have it. bias: of the input projection. reverse: read each sequence from its last step to its first.
-    gate_bias: what a gate's bias starts at, where it is not to be what the cell says.
+    heads: into how many parts the units are divided that do not hear each other, for the cells that have heads.
 
-    Recurrent matrices start orthogonal and input weights Xavier uniform, each gate by itself; biases as the cell says.
+    How it starts. Recurrent matrices are orthogonal and input weights Xavier uniform, each gate by itself; biases are as
+    the cell says. gate_bias: a gate's bias where it is to be another. chrono: about how many steps are to be remembered;
+    the biases of the gates that keep and enter memory are drawn for that (Tallec & Ollivier 2018,
+    https://arxiv.org/abs/1804.11188); 0: not. learned_state: the initial state is a parameter, zero at first.
+
+    While training only. recurrent_dropout: share of what enters a recurrent matrix product that is zeroed, the same for
+    all steps of a sequence (Gal & Ghahramani 2016). zoneout: how likely a unit keeps its state, for all states or by
+    name; in evaluation the mean (Krueger et al. 2017). weight_drop: share of the recurrent matrices' elements that are
+    zeroed (Merity et al. 2018, https://arxiv.org/abs/1708.02182). clip_gradient: bound of each element of the gradient
+    from one step to the step before; 0: none.
 
     >>> from recurra.cells.gru import gru
     >>> layer = Recurrent(gru, input_size=3, hidden_size=5)
@@ -67,9 +76,21 @@ class Recurrent(Layer):
         bias: bool = True,
         reverse: bool = False,
         gate_bias: Mapping[str, float] | None = None,
+        heads: int = 1,
+        chrono: float = 0.0,
+        learned_state: bool = False,
+        recurrent_dropout: float = 0.0,
+        zoneout: float | Mapping[str, float] = 0.0,
+        weight_drop: float = 0.0,
+        clip_gradient: float = 0.0,
     ):
         super().__init__()
-        check_sizes(input_size=input_size, hidden_size=hidden_size)
+        check_sizes(input_size=input_size, hidden_size=hidden_size, heads=heads)
+        rates = dict(zoneout) if isinstance(zoneout, Mapping) else dict.fromkeys(cell.states, zoneout)
+        check_probability("recurrent_dropout", recurrent_dropout)
+        check_probability("weight_drop", weight_drop)
+        for rate in rates.values():
+            check_probability("zoneout", rate)
         if cell.projects and not 0 < projection_size < hidden_size:
             raise InputError(f"projection_size: expected 1 to {hidden_size - 1} for {cell.name}, got {projection_size}")
         if not cell.projects and projection_size != 0:
@@ -80,12 +101,31 @@ class Recurrent(Layer):
         for gate in self.gate_bias:
             if gate not in cell.gates:
                 raise UnknownNameError(f"gate of {cell.name}", gate, cell.gates)
+        has_heads = any(p.heads for p in cell.params.values())
+        if heads > 1 and (hidden_size % heads or not has_heads):
+            wanted = f"a divisor of {hidden_size}" if has_heads else f"1, as {cell.name} has no heads"
+            raise InputError(f"heads: expected {wanted}, got {heads}")
+        if chrono and (not cell.memory or not bias or chrono < 2):
+            raise InputError(
+                f"chrono: expected 0, or at least 2 for a cell whose gates hold memory and have a bias, got {chrono} "
+                f"for {cell.name}" + ("" if bias else " without bias")
+            )
+        self.heads, self.chrono = heads, chrono
+        self.recurrent_dropout, self.weight_drop = recurrent_dropout, weight_drop
+        # What trains and what is used afterwards are different cells.
+        self._trains = variant(cell, dropout=recurrent_dropout > 0, zoneout=rates, clip=clip_gradient)
+        self._serves = variant(cell, zoneout=rates, expected=True)
         self.state_sizes = cell.sizes(hidden_size, projection_size)
         self.output_size = self.state_sizes[cell.output]
         self.weight_ih = nn.Parameter(torch.empty(len(cell.gates) * hidden_size, input_size))
         self.bias_ih = nn.Parameter(torch.empty(len(cell.gates) * hidden_size)) if bias else None
         shapes = cell.parameter_shapes(hidden_size, projection_size)
+        for name, declared in cell.params.items():
+            if declared.heads:
+                shapes[name] = (shapes[name][0], shapes[name][1] // heads)
         self.params = nn.ParameterDict({name: nn.Parameter(torch.empty(shape)) for name, shape in shapes.items()})
+        starts = {name: nn.Parameter(torch.empty(size)) for name, size in self.state_sizes.items()}
+        self.start = nn.ParameterDict(starts) if learned_state else None
         self.reset_parameters()
 
     @torch.no_grad()
@@ -94,8 +134,13 @@ class Recurrent(Layer):
         for block in torch.split(self.weight_ih, self.hidden_size):
             nn.init.xavier_uniform_(block)
         if self.bias_ih is not None:
+            steps = torch.empty(self.hidden_size).uniform_(1, max(1.0, self.chrono - 1)).log()
             for gate, block in zip(self.cell.gates, torch.split(self.bias_ih, self.hidden_size), strict=True):
                 block.fill_(self.gate_bias.get(gate, 0.0))
+                if self.chrono and gate in self.cell.memory:
+                    block.copy_(self.cell.memory[gate] * steps)
+        for start in self.start.values() if self.start is not None else ():
+            start.zero_()
         for name, declared in self.cell.params.items():
             if isinstance(declared.init, float):
                 self.params[name].fill_(declared.init)
@@ -105,7 +150,7 @@ class Recurrent(Layer):
                 continue
             draw = nn.init.orthogonal_ if declared.init == "orthogonal" else nn.init.xavier_uniform_
             height = self.projection_size if declared.sizes[0].endswith("R") else self.hidden_size
-            for block in torch.split(self.params[name], height):
+            for block in torch.split(self.params[name], height // self.heads if declared.heads else height):
                 draw(block)
 
     def forward(self, x: Ragged, state: State | None = None) -> tuple[Ragged, State]:
@@ -115,12 +160,43 @@ class Recurrent(Layer):
         initial = tuple(state[name] for name in self.state_sizes)
         for (name, size), value in zip(self.state_sizes.items(), initial, strict=True):
             check_like(f"state {name}", value, (len(x), size), self.weight_ih)
-        params = {name: self.params[name] for name in self.cell.params}
-        y, finals = unroll(self.cell, x, self.weight_ih, self.bias_ih, params, initial, self.reverse)
+        cell = self._trains if self.training else self._serves
+        params = self.cell_weights() | self._drawn(cell, len(x))
+        y, finals = unroll(cell, x, self.weight_ih, self.bias_ih, params, initial, self.reverse)
         return y, State(dict(zip(self.state_sizes, finals, strict=True)))
 
     def initial_state(self, rows: int) -> State:
+        if self.start is not None:
+            return State({name: start.expand(rows, -1) for name, start in self.start.items()})
         return State({name: self.weight_ih.new_zeros(rows, size) for name, size in self.state_sizes.items()})
+
+    @property
+    def serving_cell(self) -> Cell:
+        """The cell as it runs in evaluation."""
+        return self._serves
+
+    def cell_weights(self) -> dict[str, Tensor]:
+        """The cell's own weights as its equations take them: heads as one matrix, and some elements dropped."""
+        weights: dict[str, Tensor] = {}
+        for name, declared in self.cell.params.items():
+            weight = self.params[name]
+            if declared.heads and self.heads > 1:
+                weight = _block_diagonal(weight, self.heads)
+            if len(declared.sizes) == 2 and self.weight_drop:
+                weight = nn.functional.dropout(weight, self.weight_drop, self.training)
+            weights[name] = weight
+        return weights
+
+    def _drawn(self, cell: Cell, rows: int) -> dict[str, Tensor]:
+        """The random values of a training step, for each sequence: masks, and keys of what is drawn at each step."""
+        keep, drawn = 1 - self.recurrent_dropout, dict[str, Tensor]()
+        for name, size in cell.random_sizes().items():
+            if cell.random[name].each == "step":
+                drawn[name] = torch.randint(2**31, (rows,), device=self.weight_ih.device)
+            else:
+                mask = self.weight_ih.new_empty(rows, size(self.hidden_size, self.projection_size))
+                drawn[name] = mask.bernoulli_(keep).div_(keep)
+        return drawn
 
     def last(self, state: State) -> Tensor:
         return state[self.cell.output]
@@ -230,3 +306,12 @@ class Stack(Layer):
 
     def _each(self) -> list[Layer]:
         return list(self.layers)  # type: ignore[arg-type]
+
+
+def _block_diagonal(weight: Tensor, heads: int) -> Tensor:
+    """[rows, columns / heads], in which each head's rows know its own columns alone, as [rows, columns]."""
+    rows, columns = weight.shape
+    blocks = weight.view(-1, heads, columns, 1, columns) * torch.eye(heads, dtype=weight.dtype).view(
+        1, heads, 1, heads, 1
+    ).to(weight)
+    return blocks.view(rows, heads * columns)
