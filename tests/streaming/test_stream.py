@@ -1,5 +1,7 @@
 """One stream: over every cell, stacks, drop-ins and language models, against the layers and against itself."""
 
+from pathlib import Path
+
 import pytest
 import torch
 from hypothesis import given
@@ -220,6 +222,7 @@ def test_made_in_inference_mode_and_used_outside():
     assert torch.equal(stream.feed(x), inside)
 
 
+@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="a process's memory is read from Linux's /proc")
 def test_memory_does_not_grow_with_steps():
     stream, x = Stream(make("stack")), torch.randn(INPUT)
     chunk = torch.randn(200, INPUT)
@@ -232,7 +235,7 @@ def test_memory_does_not_grow_with_steps():
         stream.feed(x)
         stream.feed(chunk)
     before = resident()
-    for _ in range(3000):
+    for _ in range(20000):
         stream.feed(x)
     for _ in range(300):
         stream.feed(chunk)
