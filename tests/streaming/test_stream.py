@@ -222,6 +222,17 @@ def test_made_in_inference_mode_and_used_outside():
     assert torch.equal(stream.feed(x), inside)
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float16])
+def test_autocast_does_not_act(dtype, close):
+    layer, x = make("stack", dtype), torch.randn(4, INPUT, dtype=dtype)
+    expected = Stream(layer).feed(x)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        stream = Stream(layer)
+        assert torch.equal(stream.feed(x), expected)
+        stream.reset()
+        assert torch.equal(stream.feed(x.to(torch.float64)).to(dtype), expected)
+
+
 @pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="a process's memory is read from Linux's /proc")
 def test_memory_does_not_grow_with_steps():
     stream, x = Stream(make("stack")), torch.randn(INPUT)

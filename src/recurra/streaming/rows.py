@@ -24,10 +24,10 @@ class Rows:
     """
 
     def __init__(self, source: Source, capacity: int):
-        # What is made here outlives an inference mode it may be made in.
         self.table: Tensor | None = None
         self.states: dict[str, Tensor] = {}
-        with torch.inference_mode(False), torch.no_grad():
+        # What is made here outlives the modes it may be made in.
+        with torch.inference_mode(False), torch.no_grad(), torch.autocast("cpu", enabled=False):
             layers = list(self._layers(source, "", capacity))
             self.step = stepper(layers)
         self.weight = layers[0].tensors[0]
@@ -37,7 +37,8 @@ class Rows:
         """What the layers read, contiguous. x: [*shape, I], or ids [*shape] for a language model. Raises ShapeError."""
         if self.table is None:
             check_like("x", x, (*shape, self.input_size), self.weight)
-            return x if type(x) is Tensor and x.is_contiguous() else x.detach().contiguous()
+            # In autocast ``check_like`` takes any dtype.
+            return x.detach().to(self.weight.dtype).contiguous()
         if x.ndim != len(shape) or x.dtype != torch.int64 or (len(x) != shape[0] and shape != ("T",)):
             raise ShapeError("x", f"token ids [{', '.join(map(str, shape))}] torch.int64", f"{list(x.shape)} {x.dtype}")
         if x.numel():
