@@ -9,10 +9,12 @@ from torch import Tensor
 from recurra.errors import InputError
 from recurra.heads.next import Next
 from recurra.model import Model
-from recurra.sequences import Ragged
+from recurra.streaming import Stream
 
 # Tokens that are decoded again with each new one: how a token is written can depend on its neighbours.
 CONTEXT_TOKENS = 8
+# Tokens of the prompt that are read at once: only the scores after the last one are of use.
+PROMPT_TOKENS = 256
 # What a decoder gives for the first bytes of a character whose last bytes are still to come.
 INCOMPLETE = "\N{REPLACEMENT CHARACTER}"
 
@@ -57,8 +59,7 @@ def generate(model: Model, prompt: str, length: int, sampling: Sampling = Sampli
 
     Raises InputError where the model is not a language model, or does not know all tokens of the prompt.
     """
-    head = model.head
-    if not isinstance(head, Next):
+    if not isinstance(model.head, Next):
         raise InputError(f"generate needs a language model; this run's head is {model.config.output!r}")
     if length < 1:
         raise InputError(f"length: expected at least 1, got {length}")
@@ -66,21 +67,19 @@ def generate(model: Model, prompt: str, length: int, sampling: Sampling = Sampli
     if unknown := model.tokens.unknown(prompt):
         named = ", ".join(map(repr, unknown[:5])) + (" ..." if len(unknown) > 5 else "")
         raise InputError(f"prompt: the model has never seen {named}; leave out what its training text did not hold")
-    return _pieces(model, head, tokens, length, sampling)
+    return _pieces(model, tokens, length, sampling)
 
 
-def _pieces(model: Model, head: Next, tokens: Tensor, length: int, sampling: Sampling) -> Iterator[str]:
-    generator = torch.Generator().manual_seed(sampling.seed)
-    state, context, fresh = None, tokens[1:].tolist()[-CONTEXT_TOKENS:], list[int]()
+def _pieces(model: Model, tokens: Tensor, length: int, sampling: Sampling) -> Iterator[str]:
+    generator, stream = torch.Generator().manual_seed(sampling.seed), Stream(model)
+    for part in torch.split(tokens, PROMPT_TOKENS):
+        following = stream.feed(part)[-1]
+    context, fresh = tokens[1:].tolist()[-CONTEXT_TOKENS:], list[int]()
     for _ in range(length):
-        # Left before each yield: the caller's own gradients are not ours to switch off.
-        with model.evaluating():
-            step = Ragged.from_list([tokens.to(model.device)])
-            _, last, state = model.features(step, state)
-            logits = head.logits(last)[0].float().cpu()
+        logits = following.float().cpu()
         logits[model.tokens.unknown_id] = -torch.inf
         token = sampling.draw(logits, generator)
-        tokens = torch.tensor([token])
+        following = stream.feed(token)
         fresh.append(token)
         before = model.modality.decode(context)
         piece = model.modality.decode(context + fresh)[len(before) :]

@@ -8,10 +8,12 @@ from torch import Tensor
 
 from recurra.cells.base import Cell
 from recurra.compile import library, op, reference, torch_kernels
+from recurra.compile.chain import Chain
+from recurra.compile.stepper import Affine, Layers, Recurrence, Stepper, Unrolled
 from recurra.compile.trace import trace
 from recurra.sequences import Ragged
 
-__all__ = ["path", "unroll"]
+__all__ = ["Affine", "Recurrence", "Stepper", "path", "stepper", "unroll"]
 
 Path = Literal["kernel", "torch", "reference"]
 
@@ -65,3 +67,10 @@ def unroll(
     runs = {"kernel": op.unroll, "torch": torch_kernels.unroll, "reference": reference.unroll}
     tensors = [x.values, weight_ih, *([] if bias_ih is None else [bias_ih]), *params.values(), *initial]
     return runs[_choose(cell, tensors)](cell, x, weight_ih, bias_ih, params, initial, reverse)
+
+
+def stepper(layers: Layers) -> Stepper:
+    """Layers, each above the one before, over rows that go on step by step: compiled for what ``path`` calls kernel."""
+    tensors = [t for layer in layers for t in layer.tensors]
+    alike = all(_compilable(t) and t.dtype == tensors[0].dtype for t in tensors)
+    return Chain(layers) if alike else Unrolled(layers, unroll)

@@ -2,39 +2,42 @@
 
 import ctypes
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
 from threading import Lock
+from typing import TypeAlias
 
 import torch
 from torch import Tensor
 
 from recurra.cells.base import Cell
 from recurra.compile import objects, threads
-from recurra.compile.graph import Product
+from recurra.compile.graph import LETTERS, Product
 from recurra.compile.ir import Lanes
 from recurra.compile.llvm import ENTRY, emit
-from recurra.compile.plan import Program, plan
+from recurra.compile.plan import Program, affine, plan
 from recurra.compile.shares import deal
 from recurra.sequences.layout import Layout
 
 SCALARS = {torch.float32: "float", torch.float64: "double"}
 # Below this many multiplications a second thread costs more than it saves.
 WORTH_A_THREAD = 200_000
+Arguments: TypeAlias = "ctypes.Array[ctypes.c_int64]"
 _lock = Lock()
 
 
 @dataclass(frozen=True)
 class Units:
-    """H and R, and both as whole vectors."""
+    """H, R and, for a program that reads the input itself, I; and each as whole vectors."""
 
     hidden: int
     projected: int
     lanes: int
+    inputs: int = 0
 
     def of(self, letter: str) -> int:
-        return self.hidden if letter == "H" else self.projected
+        return {"H": self.hidden, "R": self.projected, "I": self.inputs}[letter]
 
     def padded(self, letter: str) -> int:
         return -(-self.of(letter) // self.lanes) * self.lanes
@@ -89,9 +92,10 @@ class Packing:
 
 @dataclass(frozen=True)
 class Frame:
-    """What all calls with the same H and R share. numbers: of the arguments that are known.
+    """What all calls with the same units share. numbers: of the arguments that are known.
 
     packings: of each product. buffers: place among the arguments and stride. row: elements of all buffers for one row.
+    work: about how many multiplications a row's step takes.
     """
 
     numbers: bytes
@@ -108,13 +112,15 @@ class Kernel:
         self.program, self.lanes = program, lanes
         self.code = emit(program, lanes)
         self.function = objects.function(self.code.text, ENTRY)
+        self.address = ctypes.cast(self.function, ctypes.c_void_p).value or 0  # type: ignore[arg-type]
         self._frames: dict[Units, Frame] = {}
         self._kind = ctypes.c_int64 * len(self.code.arguments)
-        self._at = {name: i for i, name in enumerate(self.code.arguments)}
-        self._streams = {stream: self._at[f"stream.{stream}"] for stream in program.streams}
-        self._carries = [self._at[f"carry{k}.in"] for k in range(len(program.carries))]
-        self._matrices = [self._at[f"matrix.{k}"] for k in range(len(self.code.products))]
-        self._vectors = [(name[7:], i) for name, i in self._at.items() if name.startswith("vector.")]
+        self.at = {name: i for i, name in enumerate(self.code.arguments)}
+        self._streams = {stream: self.at[f"stream.{stream}"] for stream in program.streams}
+        self._carries = [self.at[f"carry{k}.in"] for k in range(len(program.carries))]
+        self._vectors = [name[7:] for name in self.at if name.startswith("vector.")]
+        matrices = (self.at[f"matrix.{k}"] for k in range(len(self.code.products)))
+        self._weights = [*matrices, *(self.at[f"vector.{name}"] for name in self._vectors)]
 
     def __call__(
         self,
@@ -126,50 +132,80 @@ class Kernel:
         carries: Sequence[tuple[Tensor, Tensor]],
     ) -> None:
         """streams: [N, width] by name, rows apart by their stride. carries: before and after, [B, width], each."""
-        frame = self._frames.get(units) or self._frame(units)
-        threads_wanted = torch.get_num_threads() if frame.work * layout.steps >= WORTH_A_THREAD else 1
+        frame = self.frame(units)
+        threads_wanted = threads_for(frame.work * layout.steps)
         shares = deal(layout, threads_wanted, reverse)
-        arguments = self._kind.from_buffer_copy(frame.numbers)
-        # The first arguments, in their order.
-        counter = ctypes.c_int64(0)
-        arguments[0:7] = [ctypes.addressof(counter), *shares.numbers]
-        scratch = carries[0][0].new_empty(len(layout) * frame.row + 2 * units.lanes)
-        start, itemsize = scratch.data_ptr(), scratch.itemsize
-        for i, size in frame.buffers:
-            arguments[i] = start
-            start += len(layout) * size * itemsize
+        arguments = self.arguments(frame)
+        arguments[1:7] = [*shares.numbers]
+        weights = self.set_weights(arguments, frame, params)
+        scratch = self.set_buffers(arguments, frame, len(layout), carries[0][0].new_empty)
+        self.set_carries(arguments, carries)
         for name, stream in streams.items():
             i = self._streams[name]
             arguments[i], arguments[i + 1] = stream.data_ptr(), stream.stride(0)
+        launch(self, arguments, min(shares.count, threads_wanted))
+        del weights, scratch  # until here they had to live
+
+    # --- what arguments are made of ---
+
+    def arguments(self, frame: Frame) -> Arguments:
+        """New ones, with the numbers that are known."""
+        return self._kind.from_buffer_copy(frame.numbers)
+
+    def set_buffers(self, arguments: Arguments, frame: Frame, rows: int, empty: Callable[[int], Tensor]) -> Tensor:
+        """Buffers for so many rows, in one tensor, which is returned: it must live as long as the call."""
+        scratch = empty(rows * frame.row + 2 * self.lanes.count)
+        start, itemsize = scratch.data_ptr(), scratch.itemsize
+        for i, size in frame.buffers:
+            arguments[i] = start
+            start += rows * size * itemsize
+        return scratch
+
+    def set_weights(self, arguments: Arguments, frame: Frame, params: Mapping[str, Tensor]) -> list[Tensor]:
+        """The weights, packed, which are returned: they must live as long as the call."""
         weights = [packing(params[packing.product.matrix]) for packing in frame.packings]
-        for i, w in zip(self._matrices, weights, strict=True):
+        weights += [params[name].contiguous() for name in self._vectors]
+        for i, w in zip(self._weights, weights, strict=True):
             arguments[i] = w.data_ptr()
+        return weights
+
+    def set_carries(self, arguments: Arguments, carries: Sequence[tuple[Tensor, Tensor]]) -> None:
+        """Where the states before and after lie; they may be the same."""
         for i, (before, after) in zip(self._carries, carries, strict=True):
             arguments[i], arguments[i + 1] = before.data_ptr(), after.data_ptr()
-        vectors = [params[name].contiguous() for name, _ in self._vectors]
-        for (_, i), v in zip(self._vectors, vectors, strict=True):
-            arguments[i] = v.data_ptr()
-        launch(self, ctypes.addressof(arguments), min(shares.count, threads_wanted))
+
+    def frame(self, units: Units) -> Frame:
+        """What all calls with these units share."""
+        frame = self._frames.get(units)
+        if frame is None:
+            frame = self._frames[units] = self._frame(units)
+        return frame
 
     def _frame(self, units: Units) -> Frame:
         code, buffers = self.code, self.code.schedule.buffers
         packings = tuple(Packing(m.product, buffers[m.source], units) for m in code.products)
-        known = {"H": units.hidden, "R": units.projected}
-        known |= {"H.padded": units.padded("H"), "R.padded": units.padded("R")}
+        known = {letter: units.of(letter) for letter in LETTERS}
+        known |= {f"{letter}.padded": units.padded(letter) for letter in LETTERS}
         strides = {name: units.stride(letters) for name, letters in buffers.items()}
         known |= {f"buffer.{name}.stride": stride for name, stride in strides.items()}
         for i, packing in enumerate(packings):
             known |= {f"matrix.{i}.count": packing.shape[0], f"matrix.{i}.depth": packing.shape[1]}
         numbers = bytes(self._kind(*(known.get(name, 0) for name in code.arguments)))
-        places = tuple((self._at[f"buffer.{name}"], stride) for name, stride in strides.items())
+        places = tuple((self.at[f"buffer.{name}"], stride) for name, stride in strides.items())
         work = sum(math.prod(packing.shape) for packing in packings) + units.stride(["H"]) * 16
-        frame = self._frames[units] = Frame(numbers, packings, places, sum(strides.values()), work)
-        return frame
+        return Frame(numbers, packings, places, sum(strides.values()), work)
 
 
-def launch(kernel: Kernel, arguments: int, count: int) -> None:
-    """Runs a kernel on this many threads. Every call of compiled code goes through here."""
-    threads.run(kernel.function, arguments, count)
+def threads_for(work: int) -> int:
+    """How many threads about so many multiplications are worth."""
+    return torch.get_num_threads() if work >= WORTH_A_THREAD else 1
+
+
+def launch(kernel: Kernel, arguments: Arguments, count: int) -> None:
+    """Runs a kernel on this many threads. Every call of compiled code, but for those of a chain, goes through here."""
+    counter = ctypes.c_int64(0)
+    arguments[0] = ctypes.addressof(counter) if count > 1 else 0
+    threads.run(kernel.function, ctypes.addressof(arguments), count)
 
 
 def kernel(cell: Cell, name: str, dtype: torch.dtype) -> Kernel:
@@ -178,8 +214,19 @@ def kernel(cell: Cell, name: str, dtype: torch.dtype) -> Kernel:
         return _kernel(cell, name, dtype)
 
 
+def affine_kernel(dtype: torch.dtype) -> Kernel:
+    """The compiled program of a matrix product plus a bias."""
+    with _lock:
+        return _affine(dtype)
+
+
 @cache
 def _kernel(cell: Cell, name: str, dtype: torch.dtype) -> Kernel:
     programs = plan(cell)
     program = {"infer": programs.infer, "train": programs.train, "back": programs.back}[name]
     return Kernel(program, objects.widest(SCALARS[dtype]))
+
+
+@cache
+def _affine(dtype: torch.dtype) -> Kernel:
+    return Kernel(affine(), objects.widest(SCALARS[dtype]))

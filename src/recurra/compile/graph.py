@@ -1,11 +1,12 @@
 """What a cell computes in one step, as a graph of blocks.
 
-A block is a [rows, H] or [rows, R] value: a gate of ``wx``, a state, a piece of a matrix product. A value 4H wide is
-four blocks, so taking it apart and putting it together cost nothing and need no operation. A node of letter "1" is
-one number a row. Equal nodes are one node: the graph finds them as they are made.
+A block is a [rows, H], [rows, R] or [rows, I] value: a gate of ``wx``, a state, a piece of a matrix product. A value
+4H wide is four blocks, so taking it apart and putting it together cost nothing and need no operation. A node of letter
+"1" is one number a row. Equal nodes are one node: the graph finds them as they are made.
 
     wx      data: block                          state   data: (state, block)       vector  data: (name, block)
     grad    data: (state, block)                 grad_out  data: block              size    data: "H" or "R"
+    x       the input itself, of letter "I"
     const   data: number                         linear  data: Product; args: the blocks of its input
     out     data: block; args: (linear,)         rowsum  args: (block,)
     and the pointwise operations of POINTWISE
@@ -14,6 +15,8 @@ one number a row. Equal nodes are one node: the graph finds them as they are mad
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+# Hidden units, units of a projected state, input features.
+LETTERS = "HRI"
 # Number of arguments of each pointwise operation.
 POINTWISE = {
     **dict.fromkeys(("neg", "abs", "sign", "exp", "log", "sqrt", "sigmoid", "tanh", "relu", "clamp"), 1),

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from recurra.compile import functions, gemm
-from recurra.compile.graph import Node, reachable
+from recurra.compile.graph import LETTERS, Node, reachable
 from recurra.compile.ir import Function, Lanes, declarations
 from recurra.compile.plan import Column, Program
 from recurra.compile.schedule import Level, Multiply, Place, Schedule, Slot, schedule
@@ -22,9 +22,10 @@ ENTRY = "run"
 class Code:
     """text: the module. arguments: names of what ``run`` is given.
 
-    drawn, shares, bounds: the counter, how many shares, [shares + 1] where each begins among the rows.
+    drawn, shares, bounds: the counter (none: the caller takes all shares), how many shares, [shares + 1] where each
+    begins among the rows.
     rows, first, lengths: for each row in the order of the shares, its sequence, the address of its first step in the
-    direction of reading, and its steps. direction: 1 or -1. H, R: units; H.padded, R.padded: to whole vectors.
+    direction of reading, and its steps. direction: 1 or -1. H, R, I: units; H.padded, ...: to whole vectors.
     stream.X, stream.X.stride; buffer.X, buffer.X.stride; vector.X; carryK.in, carryK.out: [B, ...] tensors;
     matrix.I, matrix.I.depth, matrix.I.count: packed panels of the I-th of ``products``.
     """
@@ -48,7 +49,8 @@ class _Emitter:
         self.given: dict[str, str] = {}
 
     def _arguments(self) -> tuple[str, ...]:
-        names = ["drawn", "shares", "bounds", "rows", "first", "lengths", "direction", "H", "R", "H.padded", "R.padded"]
+        names = ["drawn", "shares", "bounds", "rows", "first", "lengths", "direction"]
+        names += [*LETTERS, *(f"{letter}.padded" for letter in LETTERS)]
         for stream in self.program.streams:
             names += [f"stream.{stream}", f"stream.{stream}.stride"]
         for buffer in self.schedule.buffers:
@@ -70,6 +72,11 @@ class _Emitter:
         f = Function(f"void @{ENTRY}(ptr %arguments)", self.lanes)
         drawn = f.let("load ptr, ptr %arguments")
         shares = f.integer("%arguments", "1")
+        with f.when(f.let(f"icmp eq ptr {drawn}, null")):
+            with f.loop("0", shares) as share:
+                f.do(f"call void @share(ptr %arguments, i64 {share})")
+            f.do("ret void")
+            f.label(f.name("unreached"))
         head, body, done = f.name("head"), f.name("body"), f.name("done")
         f.do(f"br label %{head}")
         f.label(head)
@@ -121,11 +128,11 @@ class _Emitter:
         )
 
     def _masks(self) -> None:
-        """For H and R: units in whole vectors, whether some are left, and which lanes of the last vector they fill."""
+        """By letter: units in whole vectors, whether some are left, and which lanes of the last vector they fill."""
         f, v = self.f, self.lanes
         lanes = f"<{', '.join(f'i64 {i}' for i in range(v.count))}>"
         self.whole, self.some_left, self.mask, self.number = {}, {}, {}, {}
-        for letter in "HR":
+        for letter in LETTERS:
             n = self.given[letter]
             left = f.let(f"urem i64 {n}, {v.count}")
             self.whole[letter] = f.let(f"sub i64 {n}, {left}")
@@ -206,7 +213,7 @@ class _Emitter:
         """Where a block begins among blocks of these letters."""
         f, suffix = self.f, ".padded" if padded else ""
         before = letters[:index]
-        parts = [f.mul(self.given[x + suffix], str(before.count(x))) for x in "HR" if x in before]
+        parts = [f.mul(self.given[x + suffix], str(before.count(x))) for x in LETTERS if x in before]
         return "0" if not parts else parts[0] if len(parts) == 1 else f.add(*parts)
 
     def load_exact(self, pointer: str, mask: str | None) -> str:
@@ -243,7 +250,7 @@ class _RowFunction:
             # Sums come in the order of making, so that one may use another.
             if n.op == "rowsum":
                 self.sums[n] = self._sum(n)
-        for letter in "HR":
+        for letter in LETTERS:
             stores = [(n, p) for n, p in self.level.stores if self._letter(p) == letter]
             if stores:
                 for j, mask in self.e.units(letter):

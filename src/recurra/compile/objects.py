@@ -46,9 +46,9 @@ def folder() -> Path:
     return user_cache_path("recurra") / "kernels"
 
 
-def function(text: str, name: str) -> Callable[[int], None]:
-    """The function of this name of a module, ready to be called with one address; the call releases the GIL."""
-    return ctypes.CFUNCTYPE(None, ctypes.c_void_p)(address(text, name))
+def function(text: str, name: str, arguments: int = 1) -> Callable[..., None]:
+    """The function of this name of a module, ready to be called with so many addresses; the call releases the GIL."""
+    return ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * arguments)(address(text, name))
 
 
 def address(text: str, name: str) -> int:

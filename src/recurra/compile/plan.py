@@ -16,7 +16,7 @@ from functools import cache
 
 from recurra.cells.base import Cell
 from recurra.compile.grad import gradients
-from recurra.compile.graph import Node, Product, reachable
+from recurra.compile.graph import Graph, Node, Product, reachable
 from recurra.compile.trace import Traced, trace
 
 
@@ -76,6 +76,17 @@ class Plan:
 def plan(cell: Cell) -> Plan:
     """The programs of a cell. Raises InputError as ``trace``."""
     return _Planner(cell, trace(cell)).plan()
+
+
+@cache
+def affine() -> Program:
+    """A program without a cell: the stream ``output`` is the stream ``x`` times the matrix ``weight`` plus ``bias``."""
+    g = Graph()
+    x = g.node("x", letter="I")
+    (product,) = g.linear(Product("weight", False, "H", 1), (x,))
+    y = g.apply("add", product, g.node("vector", letter="H", data=("bias", 0)))
+    streams: dict[str, tuple[str, ...]] = {"x": ("I",), "output": ("H",)}
+    return Program("affine", False, (), streams, {x: Column("x", 0)}, ((y, Column("output", 0)),))
 
 
 class _Columns:

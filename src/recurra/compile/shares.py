@@ -41,7 +41,7 @@ _known: WeakKeyDictionary[Layout, dict[tuple[int, bool], Shares]] = WeakKeyDicti
 def deal(layout: Layout, threads: int, reverse: bool) -> Shares:
     """Deals the rows, longest first, there and back again; once for a batch and all its layers."""
     if layout.equal_length is not None:
-        return _deal_equal(len(layout), layout.equal_length, threads, reverse)
+        return deal_equal(len(layout), layout.equal_length, threads, reverse)
     kept = _known.setdefault(layout, {})
     key = (threads, reverse)
     if key not in kept:
@@ -50,8 +50,8 @@ def deal(layout: Layout, threads: int, reverse: bool) -> Shares:
 
 
 @lru_cache(maxsize=256)
-def _deal_equal(rows: int, length: int, threads: int, reverse: bool) -> Shares:
-    """Padded batches come as new layouts that are all alike."""
+def deal_equal(rows: int, length: int, threads: int, reverse: bool) -> Shares:
+    """The rows of a batch whose sequences all have this length: padded batches come as new layouts that are alike."""
     return _deal(np.arange(rows + 1, dtype=np.int64) * length, threads, reverse)
 
 

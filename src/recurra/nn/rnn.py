@@ -106,7 +106,15 @@ class _TorchNN(nn.Module):
         return self._like(x, input), tuple(s.squeeze(1) for s in last) if alone else last
 
     def _unroll(self, x: Ragged, index: int, initial: tuple[Tensor, ...]) -> tuple[Ragged, tuple[Tensor, ...]]:
-        """One layer in one direction, with torch's weights under the cell's names."""
+        """One layer in one direction."""
+        reverse = self._suffixes[index].endswith("_reverse")
+        return unroll(self.cell, x, *self.cell_weights(index), initial, reverse)
+
+    def cell_weights(self, index: int) -> tuple[Tensor, Tensor | None, dict[str, Tensor]]:
+        """torch's weights as ``compile.unroll`` takes them: weight_ih, bias_ih, and the cell's own by their names.
+
+        index: of the layer; with two directions, of each layer's forward and then its backward one.
+        """
         suffix = self._suffixes[index]
         weight_ih, weight_hh = self.get_parameter(f"weight_ih{suffix}"), self.get_parameter(f"weight_hh{suffix}")
         params: dict[str, Tensor] = {"U": weight_hh}
@@ -119,7 +127,7 @@ class _TorchNN(nn.Module):
             params["b"] = weight_hh.new_zeros(weight_hh.shape[0])
         if self.proj_size:
             params["V"] = self.get_parameter(f"weight_hr{suffix}")
-        return unroll(self.cell, x, weight_ih, bias, params, initial, suffix.endswith("_reverse"))
+        return weight_ih, bias, params
 
     def _ragged(self, input: Tensor | PackedSequence | Ragged, weight: Tensor) -> Ragged:
         if isinstance(input, Ragged):

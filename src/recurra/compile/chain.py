@@ -1,0 +1,173 @@
+"""Compiled programs one after the other, called as one: a stream's step is a single call, whatever lies in between.
+
+The weights are packed once, when a chain is made, and its rows keep their states in place. All arguments of a call but
+the addresses of input and output are laid out beforehand, for certain rows and so many steps of each.
+"""
+
+import ctypes
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from functools import cache
+from itertools import pairwise
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from recurra.compile import objects
+from recurra.compile.cpu import Arguments, Kernel, Units, affine_kernel, kernel, launch, threads_for
+from recurra.compile.ir import Function, Lanes
+from recurra.compile.op import units_of
+from recurra.compile.shares import Shares, deal_equal
+from recurra.compile.stepper import Affine, Layers, Recurrence, Stepper
+
+ENTRY = "chain"
+# Longer chunks go in pieces, so that what lies between two programs stays in the cache.
+CHUNK = 128
+
+
+class Link:
+    """A program with its weights. states: [capacity, size] each, changed in place; none where rows do not remember."""
+
+    def __init__(self, run: Kernel, units: Units, weights: Mapping[str, Tensor], states: Sequence[Tensor] = ()):
+        self.kernel, self.frame, self.states = run, run.frame(units), tuple(states)
+        (source, enters), (target, leaves) = run.program.streams.items()
+        self.x, self.y = run.at[f"stream.{source}"], run.at[f"stream.{target}"]
+        self.output_size = units.width(leaves)
+        self._arguments = run.arguments(self.frame)
+        self._weights = run.set_weights(self._arguments, self.frame, weights)
+        run.set_carries(self._arguments, [(s, s) for s in self.states])
+        self._arguments[self.x + 1], self._arguments[self.y + 1] = units.width(enters), self.output_size
+
+    def new_arguments(self) -> Arguments:
+        """All that do not depend on the rows."""
+        return type(self._arguments).from_buffer_copy(self._arguments)
+
+    def shares(self, slots: Sequence[int], steps: int, threads: int) -> Shares:
+        """The rows of these numbers, ``steps`` steps each; without memory every step is a row."""
+        if not self.states:
+            return deal_equal(len(slots) * steps, 1, threads, False)
+        shares = deal_equal(len(slots), steps, threads, False)
+        return replace(shares, rows=np.array(slots, dtype=np.int64)[shares.rows])
+
+
+class Chain(Stepper):
+    """A stepper of compiled programs. Weights and states: float32 or float64, all alike, on the CPU."""
+
+    def __init__(self, layers: Layers):
+        self._links = [link for layer in layers for link in _links(layer)]
+        self._output_size, self._empty = self._links[-1].output_size, layers[0].tensors[0].new_empty
+        self._call = Call(self._links, self._empty, 1)
+        first = Call(self._links, self._empty, 1)
+        first.aim((0,), 1)
+        self.one = _one(first, self._empty(self._output_size))
+
+    def __call__(self, x: Tensor, slots: Sequence[int], steps: int) -> Tensor:
+        y = self._empty(x.shape[0], self._output_size)
+        piece = CHUNK if len(slots) == 1 else max(1, steps)
+        for start in range(0, steps, piece):
+            length = min(piece, steps - start)
+            if len(slots) * length > self._call.rows:
+                self._call = Call(self._links, self._empty, len(slots) * length)
+            self._call.aim(tuple(slots), length)
+            done = start * x.itemsize
+            self._call(x.data_ptr() + done * x.shape[1], y.data_ptr() + done * self._output_size)
+        return y
+
+
+def _links(layer: Affine | Recurrence) -> list[Link]:
+    """A layer without memory is one program; one with a cell is two, of which the first makes ``wx``."""
+    if isinstance(layer, Affine):
+        return [_affine(layer.weight, layer.bias)]
+    hidden, projected = units_of(layer.cell, layer.weight_ih, layer.states)
+    run = kernel(layer.cell, "infer", layer.weight_ih.dtype)
+    units = Units(hidden, projected, run.lanes.count)
+    return [_affine(layer.weight_ih, layer.bias_ih), Link(run, units, layer.params, layer.states)]
+
+
+def _affine(weight: Tensor, bias: Tensor | None) -> Link:
+    run = affine_kernel(weight.dtype)
+    units = Units(weight.shape[0], 0, run.lanes.count, weight.shape[1])
+    bias = weight.new_zeros(weight.shape[0]) if bias is None else bias
+    return Link(run, units, {"weight": weight, "bias": bias})
+
+
+def _one(call: "Call", output: Tensor) -> Callable[[Tensor], Tensor]:
+    """What ``Stepper.one`` is. output: like what it gives."""
+    entry, table, like = call.entry, call.table, torch.empty_like
+
+    # The call holds what the table points to: it must live as long as this function.
+    def one(x: Tensor, *, _: Call = call) -> Tensor:
+        y = like(output)
+        entry(table, x.data_ptr(), y.data_ptr())
+        return y
+
+    return one
+
+
+class Call:
+    """``call(x, y)``: addresses of the input [B*T, I] and of the output [B*T, output_size], row after row. Final.
+
+    rows: the most B*T there is room for. Where one thread does it all, ``entry(table, x, y)`` is the same with less
+    Python around it.
+    """
+
+    def __init__(self, links: Sequence[Link], empty: Callable[..., Tensor], rows: int):
+        self.links, self.rows = links, rows
+        self._arguments = [link.new_arguments() for link in links]
+        self._kept = [
+            link.kernel.set_buffers(arguments, link.frame, rows, empty)
+            for link, arguments in zip(links, self._arguments, strict=True)
+        ]
+        for below, above in pairwise(range(len(links))):
+            self._kept.append(empty(rows * links[below].output_size))
+            address = self._kept[-1].data_ptr()
+            self._arguments[below][links[below].y] = self._arguments[above][links[above].x] = address
+        self._ends = (self._arguments[0], links[0].x), (self._arguments[-1], links[-1].y)
+        numbers = [len(links), *(ctypes.addressof(block) + 8 * at for block, at in self._ends)]
+        for link, arguments in zip(links, self._arguments, strict=True):
+            numbers += [link.kernel.address, ctypes.addressof(arguments)]
+        self._table = (ctypes.c_int64 * len(numbers))(*numbers)
+        self._aim: tuple[tuple[int, ...], int, int] = (), 0, 0
+        self.entry, self.table = entry(), ctypes.addressof(self._table)
+
+    def aim(self, slots: tuple[int, ...], steps: int) -> None:
+        """At ``steps`` steps of the rows of these numbers; mostly they are the same again."""
+        wanted = slots, steps, torch.get_num_threads()
+        if self._aim == wanted:
+            return
+        threads = threads_for(max(link.frame.work for link in self.links) * len(slots) * steps)
+        self._shares = [link.shares(slots, steps, threads) for link in self.links]
+        for arguments, shares in zip(self._arguments, self._shares, strict=True):
+            arguments[0:7] = [0, *shares.numbers]
+        self._threads, self._aim = threads, wanted
+
+    def __call__(self, x: int, y: int) -> None:
+        if self._threads == 1:
+            self.entry(self.table, x, y)
+            return
+        for (block, at), address in zip(self._ends, (x, y), strict=True):
+            block[at] = address
+        for link, arguments, shares in zip(self.links, self._arguments, self._shares, strict=True):
+            launch(link.kernel, arguments, min(shares.count, self._threads))
+
+
+@cache
+def entry() -> Callable[[int, int, int], None]:
+    """``chain(table, x, y)``, which releases the GIL.
+
+    table: how many programs; where the addresses x and y are to be put; each program's function and arguments.
+    """
+    f = Function(f"void @{ENTRY}(ptr %table, ptr %x, ptr %y)", Lanes("float", 1))
+    count = f.integer("%table", "0")
+
+    def pointer(index: str) -> str:
+        return f.let(f"load ptr, ptr {f.at('%table', index, 'i64')}")
+
+    f.do(f"store ptr %x, ptr {pointer('1')}")
+    f.do(f"store ptr %y, ptr {pointer('2')}")
+    with f.loop("0", count) as i:
+        place = f.add(f.mul(i, "2"), "3")
+        f.do(f"call void {pointer(place)}(ptr {pointer(f.add(place, '1'))})")
+    f.do("ret void")
+    return objects.function(f.text(), ENTRY, 3)

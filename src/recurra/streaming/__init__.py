@@ -1,0 +1,6 @@
+"""Trained recurrent networks in real time: one step after the other, for one stream or for many at once."""
+
+from recurra.streaming.batch import StreamBatch
+from recurra.streaming.stream import Stream
+
+__all__ = ["Stream", "StreamBatch"]
