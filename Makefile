@@ -18,8 +18,7 @@ check: .venv/installed
 	$(BIN)/lint-imports
 
 bench: .venv/installed
-	$(BIN)/python benchmarks/loop.py
-	$(BIN)/python benchmarks/layers.py --quick
+	$(BIN)/recurra bench --quick
 
 docs: .venv/installed
 	$(BIN)/mkdocs build --strict

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from recurra import nn as nn
+    from recurra.nn.kernels import kernels as kernels
     from recurra.runs import Run as Run
     from recurra.runs import load as load
     from recurra.runs import train as train
@@ -18,11 +19,12 @@ _HOMES = {
     "Ragged": "recurra.sequences",
     "State": "recurra.sequences",
     "Run": "recurra.runs",
+    "kernels": "recurra.nn.kernels",
     "load": "recurra.runs",
     "train": "recurra.runs",
 }
 
-__all__ = ["Ragged", "Run", "State", "__version__", "load", "train"]
+__all__ = ["Ragged", "Run", "State", "__version__", "kernels", "load", "train"]
 
 
 def __getattr__(name: str) -> Any:

@@ -133,8 +133,7 @@ class Kernel:
     ) -> None:
         """streams: [N, width] by name, rows apart by their stride. carries: before and after, [B, width], each."""
         frame = self.frame(units)
-        threads_wanted = threads_for(frame.work * layout.steps)
-        shares = deal(layout, threads_wanted, reverse)
+        shares, count = share(layout, reverse, frame.work)
         arguments = self.arguments(frame)
         arguments[1:7] = [*shares.numbers]
         weights = self.set_weights(arguments, frame, params)
@@ -143,7 +142,7 @@ class Kernel:
         for name, stream in streams.items():
             i = self._streams[name]
             arguments[i], arguments[i + 1] = stream.data_ptr(), stream.stride(0)
-        launch(self, arguments, min(shares.count, threads_wanted))
+        launch(self, arguments, count)
         del weights, scratch  # until here they had to live
 
     # --- what arguments are made of ---
@@ -201,6 +200,13 @@ def threads_for(work: int) -> int:
     return torch.get_num_threads() if work >= WORTH_A_THREAD else 1
 
 
+def share(layout: Layout, reverse: bool, work: int) -> tuple[Shares, int]:
+    """The rows as they are dealt out, and how many threads take them. work: of a frame."""
+    wanted = threads_for(work * layout.steps)
+    shares = deal(layout, wanted, reverse)
+    return shares, min(shares.count, wanted)
+
+
 def launch(kernel: Kernel, arguments: Arguments, count: int) -> None:
     """Runs a kernel on this many threads. Every call of compiled code, but for those of a chain, goes through here."""
     counter = ctypes.c_int64(0)
@@ -211,7 +217,7 @@ def launch(kernel: Kernel, arguments: Arguments, count: int) -> None:
 def kernel(cell: Cell, name: str, dtype: torch.dtype) -> Kernel:
     """The compiled program of this name: infer, train or back. Raises InputError as ``trace``."""
     with _lock:
-        return _kernel(cell, name, dtype)
+        return _known(cell, name, dtype)
 
 
 def affine_kernel(dtype: torch.dtype) -> Kernel:
@@ -221,7 +227,12 @@ def affine_kernel(dtype: torch.dtype) -> Kernel:
 
 
 @cache
-def _kernel(cell: Cell, name: str, dtype: torch.dtype) -> Kernel:
+def _known(cell: Cell, name: str, dtype: torch.dtype) -> Kernel:
+    return build(cell, name, dtype)
+
+
+def build(cell: Cell, name: str, dtype: torch.dtype) -> Kernel:
+    """As ``kernel``, made anew: from the cache on the disk if it is there."""
     programs = plan(cell)
     program = {"infer": programs.infer, "train": programs.train, "back": programs.back}[name]
     return Kernel(program, objects.widest(SCALARS[dtype]))

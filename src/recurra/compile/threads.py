@@ -27,6 +27,11 @@ def run(function: Callable[[int], None], argument: int, threads: int) -> None:
             thread.join()
 
 
+def runtime() -> str:
+    """What the threads are of: torch's OpenMP runtime, or the system's own."""
+    return "plain threads" if _openmp() is None else "GNU OpenMP, torch's own"
+
+
 @cache
 def _openmp() -> Callable[..., Any] | None:
     """GNU OpenMP's way to run a function on its threads, if that runtime is in this process."""

@@ -55,10 +55,10 @@ class _TorchNN(nn.Module):
         self.bias, self.batch_first, self.dropout = bias, batch_first, float(dropout)
         self.bidirectional, self.proj_size = bidirectional, proj_size
         self._state_sizes = cell.sizes(hidden_size, proj_size)
-        self._suffixes = [f"_l{n}{d}" for n in range(num_layers) for d in (["", "_reverse"] if bidirectional else [""])]
+        self.suffixes = [f"_l{n}{d}" for n in range(num_layers) for d in (["", "_reverse"] if bidirectional else [""])]
         # torch's names, in torch's order: seeds and optimiser states depend on it.
         rows, output = len(cell.gates) * hidden_size, self._state_sizes[cell.output]
-        for i, suffix in enumerate(self._suffixes):
+        for i, suffix in enumerate(self.suffixes):
             features = input_size if i <= bidirectional else output * (1 + bidirectional)
             shapes: dict[str, tuple[int, ...]] = {"weight_ih": (rows, features), "weight_hh": (rows, output)}
             if bias:
@@ -83,7 +83,7 @@ class _TorchNN(nn.Module):
         weight = self.get_parameter("weight_ih_l0")
         x = self._ragged(input, weight)
         alone = isinstance(input, Tensor) and input.ndim == 2
-        shapes = [(len(self._suffixes), len(x), size) for size in self._state_sizes.values()]
+        shapes = [(len(self.suffixes), len(x), size) for size in self._state_sizes.values()]
         if states is None:
             initial = [x.values.new_zeros(shape) for shape in shapes]
         else:
@@ -93,7 +93,7 @@ class _TorchNN(nn.Module):
         starts = list(zip(*(s.unbind(0) for s in initial), strict=True))
         finals: list[tuple[Tensor, ...]] = []
         directions = 1 + self.bidirectional
-        for first in range(0, len(self._suffixes), directions):
+        for first in range(0, len(self.suffixes), directions):
             if first > 0 and self.dropout > 0:
                 x = x.with_values(nn.functional.dropout(x.values, self.dropout, self.training))
             outputs = []
@@ -107,7 +107,7 @@ class _TorchNN(nn.Module):
 
     def _unroll(self, x: Ragged, index: int, initial: tuple[Tensor, ...]) -> tuple[Ragged, tuple[Tensor, ...]]:
         """One layer in one direction."""
-        reverse = self._suffixes[index].endswith("_reverse")
+        reverse = self.suffixes[index].endswith("_reverse")
         return unroll(self.cell, x, *self.cell_weights(index), initial, reverse)
 
     def cell_weights(self, index: int) -> tuple[Tensor, Tensor | None, dict[str, Tensor]]:
@@ -115,7 +115,7 @@ class _TorchNN(nn.Module):
 
         index: of the layer; with two directions, of each layer's forward and then its backward one.
         """
-        suffix = self._suffixes[index]
+        suffix = self.suffixes[index]
         weight_ih, weight_hh = self.get_parameter(f"weight_ih{suffix}"), self.get_parameter(f"weight_hh{suffix}")
         params: dict[str, Tensor] = {"U": weight_hh}
         bias: Tensor | None = None
