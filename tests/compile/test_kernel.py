@@ -1,5 +1,7 @@
 """Compiled programs against the reference: over every cell of the folder, and over cells that nobody ships."""
 
+import copy
+
 import pytest
 import torch
 from hypothesis import given
@@ -90,9 +92,20 @@ def run(layer, unroll, x, initial):
 
 
 def same(layer, x, initial, close):
-    """Kernel and reference agree in everything."""
+    """Kernel and reference agree in everything.
+
+    Some cells magnify what rounding does. In float32 the kernel may be as far from float64's result as twice what the
+    reference is, where that is more than the tolerance.
+    """
     both = (run(layer, unroll, x, initial) for unroll in (op.unroll, reference.unroll))
-    for got, wanted in zip(*both, strict=True):
+    if x.values.dtype == torch.float64:
+        for got, wanted in zip(*both, strict=True):
+            close(got, wanted)
+        return
+    exact = run(copy.deepcopy(layer).double(), reference.unroll, x.to(torch.float64), [s.double() for s in initial])
+    for got, wanted, truth in zip(*both, exact, strict=True):
+        if truth.numel() and 2 * (wanted - truth).abs().max() > (got - truth).abs().max():
+            continue
         close(got, wanted)
 
 

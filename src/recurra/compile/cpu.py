@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from recurra.cells.base import Cell
-from recurra.compile import objects, threads
+from recurra.compile import gemm, objects, threads
 from recurra.compile.graph import LETTERS, Product
 from recurra.compile.ir import Lanes
 from recurra.compile.llvm import ENTRY, emit
@@ -111,7 +111,7 @@ class Kernel:
     def __init__(self, program: Program, lanes: Lanes):
         self.program, self.lanes = program, lanes
         self.code = emit(program, lanes)
-        self.function = objects.function(self.code.text, ENTRY)
+        self.function = objects.function(self.code.text, ENTRY, beside=gemm.module(lanes))
         self.address = ctypes.cast(self.function, ctypes.c_void_p).value or 0  # type: ignore[arg-type]
         self._frames: dict[Units, Frame] = {}
         self._kind = ctypes.c_int64 * len(self.code.arguments)

@@ -6,12 +6,18 @@ that one takes. Every element is summed over K in the same order whatever the ti
 on the rows beside it.
 """
 
-from recurra.compile.ir import Function, Lanes
+from functools import cache
+
+from recurra.compile.ir import Function, Lanes, declarations
 
 UNROLLED = 2
 # Panels at once, by rows of the tile.
 PANELS = {1: 4, 2: 3, 3: 2, 4: 1, 5: 1, 6: 1}
 MOST_ROWS = max(PANELS)
+
+PARAMETERS = "ptr %a, i64 %a_stride, ptr %b, ptr %c, i64 %c_stride, i64 %rows, i64 %depth, i64 %count"
+# For the modules that call it.
+DECLARATION = f"declare void @multiply({PARAMETERS})\n"
 
 
 def width(lanes: Lanes) -> int:
@@ -19,10 +25,11 @@ def width(lanes: Lanes) -> int:
     return 2 * lanes.count
 
 
-def functions(lanes: Lanes) -> str:
+@cache
+def module(lanes: Lanes) -> str:
     """``@multiply(a, a_stride, panels, c, c_stride, rows, depth, count)``: c = a times the panels."""
     shapes = {(rows, panels) for rows, most in PANELS.items() for panels in (1, most)}
-    return "\n".join([*(_tile(lanes, *shape) for shape in sorted(shapes)), _multiply(lanes)])
+    return "\n".join([declarations(lanes), *(_tile(lanes, *shape) for shape in sorted(shapes)), _multiply(lanes)])
 
 
 def _tile(lanes: Lanes, rows: int, panels: int) -> str:
@@ -56,11 +63,7 @@ def _tile(lanes: Lanes, rows: int, panels: int) -> str:
 
 
 def _multiply(lanes: Lanes) -> str:
-    signature = (
-        "internal void @multiply(ptr %a, i64 %a_stride, ptr %b, ptr %c, i64 %c_stride, "
-        "i64 %rows, i64 %depth, i64 %count) noinline"
-    )
-    f = Function(signature, lanes)
+    f = Function(f"void @multiply({PARAMETERS})", lanes)
     panel_size = f.mul("%depth", str(width(lanes)))
     for rows in (1, 2, 3):
         with f.when(f.let(f"icmp eq i64 %rows, {rows}")):

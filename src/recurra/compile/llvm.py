@@ -65,7 +65,7 @@ class _Emitter:
 
     def emit(self) -> Code:
         self._share()
-        text = "\n".join([declarations(self.lanes), gemm.functions(self.lanes), self.f.text(), self._entry()])
+        text = "\n".join([declarations(self.lanes), gemm.DECLARATION, self.f.text(), self._entry()])
         return Code(text, self.names, self.schedule, self.products)
 
     def _entry(self) -> str:
@@ -246,10 +246,7 @@ class _RowFunction:
         places = [*(p for _, p in self.level.stores), *(self.level.loads[n] for n in needed if n in self.level.loads)]
         for place in places:
             self._base(place)
-        for n in needed:
-            # Sums come in the order of making, so that one may use another.
-            if n.op == "rowsum":
-                self.sums[n] = self._sum(n)
+        self._take_sums(needed)
         for letter in LETTERS:
             stores = [(n, p) for n, p in self.level.stores if self._letter(p) == letter]
             if stores:
@@ -322,18 +319,36 @@ class _RowFunction:
         else:
             self.e.store_exact(value, self._at(place, j), mask)
 
-    def _sum(self, n: Node) -> str:
-        """The sum of a block over its units, in every lane."""
+    def _take_sums(self, needed: list[Node]) -> None:
+        """All sums that do not wait for one another go over the units together."""
+        depth: dict[Node, int] = {}
+        for n in needed:
+            inside = [] if n in self.level.loads else [depth[a] for a in n.args]
+            depth[n] = max(inside, default=0) + (n.op == "rowsum")
+        sums = [n for n in needed if n.op == "rowsum"]
+        for at in sorted({depth[n] for n in sums}):
+            for letter in LETTERS:
+                together = [n for n in sums if depth[n] == at and n.args[0].letter == letter]
+                if together:
+                    self.sums |= self._sums(together, letter)
+
+    def _sums(self, sums: list[Node], letter: str) -> dict[Node, str]:
+        """The sum of each block over its units, in every lane."""
         f, v = self.f, self.e.lanes
-        (block,) = n.args
-        letter = block.letter
-        total = f.slot(v.vector, "zeroinitializer")
+        totals = [f.slot(v.vector, "zeroinitializer") for _ in sums]
         for j, mask in self.e.units(letter):
-            value = self._value(block, j, mask, {})
-            if mask is not None:
-                value = f.choose(mask, value, v.all(0.0))
-            before = f.let(f"load {v.vector}, ptr {total}")
-            f.do(f"store {v.vector} {f.two('fadd', before, value)}, ptr {total}")
+            known: dict[Node, str] = {}
+            for n, total in zip(sums, totals, strict=True):
+                value = self._value(n.args[0], j, mask, known)
+                if mask is not None:
+                    value = f.choose(mask, value, v.all(0.0))
+                before = f.let(f"load {v.vector}, ptr {total}")
+                f.do(f"store {v.vector} {f.two('fadd', before, value)}, ptr {total}")
+        return {n: self._spread_sum(total) for n, total in zip(sums, totals, strict=True)}
+
+    def _spread_sum(self, total: str) -> str:
+        """The sum of a vector's lanes, in every lane."""
+        f, v = self.f, self.e.lanes
         lanes = f.let(f"load {v.vector}, ptr {total}")
         reduced = f"call reassoc {v.scalar} @llvm.vector.reduce.fadd.{v.suffix}"
         return f.splat(f.let(f"{reduced}({v.scalar} {v.number(-0.0)}, {v.vector} {lanes})"))

@@ -46,20 +46,24 @@ def folder() -> Path:
     return user_cache_path("recurra") / "kernels"
 
 
-def function(text: str, name: str, arguments: int = 1) -> Callable[..., None]:
-    """The function of this name of a module, ready to be called with so many addresses; the call releases the GIL."""
-    return ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * arguments)(address(text, name))
+def function(text: str, name: str, arguments: int = 1, beside: str = "") -> Callable[..., None]:
+    """The function of this name of a module, ready to be called with so many addresses; the call releases the GIL.
+
+    beside: another module, whose functions this one calls. It is compiled and kept apart, once for all who use it.
+    """
+    return ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * arguments)(address(text, name, beside))
 
 
-def address(text: str, name: str) -> int:
+def address(text: str, name: str, beside: str = "") -> int:
     """Where the function of this name of a module lies in memory, compiled or from the disk."""
     from llvmlite import binding
 
     with _lock:
         target = _target()
-        code = _kept(text) or _make(text, target)
         engine = binding.create_mcjit_compiler(binding.parse_assembly(""), target)
-        engine.add_object_file(binding.object_file.ObjectFileRef.from_data(code))
+        for module in filter(None, (beside, text)):
+            code = _kept(module) or _make(module, target)
+            engine.add_object_file(binding.object_file.ObjectFileRef.from_data(code))
         engine.finalize_object()
         _engines.append(engine)
         return int(engine.get_function_address(name))
