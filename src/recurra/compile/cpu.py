@@ -17,7 +17,7 @@ from recurra.compile.graph import LETTERS, Product
 from recurra.compile.ir import Lanes
 from recurra.compile.llvm import ENTRY, emit
 from recurra.compile.plan import Program, affine, plan
-from recurra.compile.shares import deal
+from recurra.compile.shares import Shares, deal
 from recurra.sequences.layout import Layout
 
 SCALARS = {torch.float32: "float", torch.float64: "double"}
