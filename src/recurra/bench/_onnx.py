@@ -116,11 +116,11 @@ def _model(layer: nn.RNNBase, batch: int, steps: int, stateful: bool) -> Any:
         return helper.make_tensor_value_info(name, kind, shape)
 
     state = [1, batch, layer.hidden_size]
-    inputs = [value("x", [steps, batch, layer.input_size]), *(value(s, state) for s in states)]
-    inputs += [] if stateful else [value("lengths", [batch], TensorProto.INT32)]
+    given = [value("x", [steps, batch, layer.input_size]), *(value(s, state) for s in states)]
+    given += [] if stateful else [value("lengths", [batch], TensorProto.INT32)]
     outputs = [value("y", [steps, batch, directions * layer.hidden_size])]
     outputs += [value(f"{s}_after", state) for s in states]
-    graph = helper.make_graph(nodes, "layer", inputs, outputs, weights)
+    graph = helper.make_graph(nodes, "layer", given, outputs, weights)
     return helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR_VERSION)
 
 

@@ -28,9 +28,9 @@ def variant(
 
     dropout: what enters the k-th matrix product of a step is multiplied by the random value ``dropout_k``, a mask that
     is fixed for a sequence (Gal & Ghahramani 2016, https://arxiv.org/abs/1512.05287).
-    zoneout: by state, how likely a unit keeps its value of the step before, drawn from the keys ``zoneout_STATE``
+    zoneout: by state, how likely a unit keeps its value of the step before; drawn from keys ``zoneout_STATE``
     (Krueger et al. 2017, https://arxiv.org/abs/1606.01305). expected: not drawn, but the mean of both, weighted.
-    clip: no element of the gradient that a state carries from a step to the one before is beyond it; 0: none is clipped.
+    clip: bound of each element of the gradient that a state carries from a step to the one before; 0: none.
     Raises InputError for dropout in a cell without products, UnknownNameError for a state that the cell has not.
 
     >>> from recurra.cells.lstm import lstm

@@ -94,7 +94,7 @@ def Noise(size: str) -> Any:
 def clip_gradient(x: Tensor, limit: float) -> Tensor:
     """x itself; the gradient that comes back through it is clipped to [-limit, limit], element by element."""
     if has_torch_function_unary(x):
-        return cast(Tensor, handle_torch_function(clip_gradient, (x,), x, limit))
+        return handle_torch_function(clip_gradient, (x,), x, limit)
     return cast(Tensor, _ClipGradient.apply(x, limit))  # type: ignore[no-untyped-call]
 
 

@@ -57,26 +57,22 @@ class Chain(Stepper):
     def __init__(self, layers: Layers):
         self._links = [link for layer in layers for link in _links(layer)]
         self._output_size, self._empty = self._links[-1].output_size, layers[0].tensors[0].new_empty
-        self._first = Call(self._links, self._empty, [0], 1)
-        self._last = self._first
-        self._last_for: tuple[tuple[int, ...], int, int] = (0,), 1, 1
-        self.one = _one(self._first, self._empty(self._output_size))
+        self._call = Call(self._links, self._empty, 1)
+        first = Call(self._links, self._empty, 1)
+        first.aim((0,), 1)
+        self.one = _one(first, self._empty(self._output_size))
 
     def __call__(self, x: Tensor, slots: Sequence[int], steps: int) -> Tensor:
         y = self._empty(x.shape[0], self._output_size)
         piece = CHUNK if len(slots) == 1 else max(1, steps)
         for start in range(0, steps, piece):
-            call = self._laid(tuple(slots), min(piece, steps - start))
+            length = min(piece, steps - start)
+            if len(slots) * length > self._call.rows:
+                self._call = Call(self._links, self._empty, len(slots) * length)
+            self._call.aim(tuple(slots), length)
             done = start * x.itemsize
-            call(x.data_ptr() + done * x.shape[1], y.data_ptr() + done * self._output_size)
+            self._call(x.data_ptr() + done * x.shape[1], y.data_ptr() + done * self._output_size)
         return y
-
-    def _laid(self, slots: tuple[int, ...], steps: int) -> "Call":
-        """The same rows mostly go on together again."""
-        wanted = slots, steps, torch.get_num_threads()
-        if self._last_for != wanted:
-            self._last, self._last_for = Call(self._links, self._empty, slots, steps), wanted
-        return self._last
 
 
 def _links(layer: Affine | Recurrence) -> list[Link]:
@@ -112,39 +108,48 @@ def _one(call: "Call", output: Tensor) -> Callable[[Tensor], Tensor]:
 class Call:
     """``call(x, y)``: addresses of the input [B*T, I] and of the output [B*T, output_size], row after row. Final.
 
-    Where one thread does it all, ``entry(table, x, y)`` is the same with less Python around it.
+    rows: the most B*T there is room for. Where one thread does it all, ``entry(table, x, y)`` is the same with less
+    Python around it.
     """
 
-    def __init__(self, links: Sequence[Link], empty: Callable[..., Tensor], slots: Sequence[int], steps: int):
-        rows = len(slots) * steps
-        threads = threads_for(max(link.frame.work for link in links) * rows)
-        self._runs: list[tuple[Kernel, Arguments, int]] = []
-        self._kept: list[object] = [links]
-        for link in links:
-            shares, arguments = link.shares(slots, steps, threads), link.new_arguments()
-            scratch = link.kernel.set_rows(arguments, link.frame, shares, empty)
-            self._kept += [shares, scratch]
-            self._runs.append((link.kernel, arguments, min(shares.count, threads)))
+    def __init__(self, links: Sequence[Link], empty: Callable[..., Tensor], rows: int):
+        self.links, self.rows = links, rows
+        self._arguments = [link.new_arguments() for link in links]
+        self._kept = [
+            link.kernel.set_buffers(arguments, link.frame, rows, empty)
+            for link, arguments in zip(links, self._arguments, strict=True)
+        ]
         for below, above in pairwise(range(len(links))):
-            between = empty(rows, links[below].output_size)
-            self._kept.append(between)
-            self._runs[below][1][links[below].y] = self._runs[above][1][links[above].x] = between.data_ptr()
-        self._ends = (self._runs[0][1], links[0].x), (self._runs[-1][1], links[-1].y)
-        numbers = [len(self._runs), *(ctypes.addressof(block) + 8 * at for block, at in self._ends)]
-        for run, arguments, _ in self._runs:
-            numbers += [run.address, ctypes.addressof(arguments)]
+            self._kept.append(empty(rows * links[below].output_size))
+            address = self._kept[-1].data_ptr()
+            self._arguments[below][links[below].y] = self._arguments[above][links[above].x] = address
+        self._ends = (self._arguments[0], links[0].x), (self._arguments[-1], links[-1].y)
+        numbers = [len(links), *(ctypes.addressof(block) + 8 * at for block, at in self._ends)]
+        for link, arguments in zip(links, self._arguments, strict=True):
+            numbers += [link.kernel.address, ctypes.addressof(arguments)]
         self._table = (ctypes.c_int64 * len(numbers))(*numbers)
-        self.alone = all(count <= 1 for _, _, count in self._runs)
+        self._aim: tuple[tuple[int, ...], int, int] = (), 0, 0
         self.entry, self.table = entry(), ctypes.addressof(self._table)
 
+    def aim(self, slots: tuple[int, ...], steps: int) -> None:
+        """At ``steps`` steps of the rows of these numbers; mostly they are the same again."""
+        wanted = slots, steps, torch.get_num_threads()
+        if self._aim == wanted:
+            return
+        threads = threads_for(max(link.frame.work for link in self.links) * len(slots) * steps)
+        self._shares = [link.shares(slots, steps, threads) for link in self.links]
+        for arguments, shares in zip(self._arguments, self._shares, strict=True):
+            arguments[0:7] = [0, *shares.numbers]
+        self._threads, self._aim = threads, wanted
+
     def __call__(self, x: int, y: int) -> None:
-        if self.alone:
+        if self._threads == 1:
             self.entry(self.table, x, y)
             return
         for (block, at), address in zip(self._ends, (x, y), strict=True):
             block[at] = address
-        for run, arguments, count in self._runs:
-            launch(run, arguments, count)
+        for link, arguments, shares in zip(self.links, self._arguments, self._shares, strict=True):
+            launch(link.kernel, arguments, min(shares.count, self._threads))
 
 
 @cache

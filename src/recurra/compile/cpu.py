@@ -135,8 +135,9 @@ class Kernel:
         frame = self.frame(units)
         shares, count = share(layout, reverse, frame.work)
         arguments = self.arguments(frame)
+        arguments[1:7] = [*shares.numbers]
         weights = self.set_weights(arguments, frame, params)
-        scratch = self.set_rows(arguments, frame, shares, carries[0][0].new_empty)
+        scratch = self.set_buffers(arguments, frame, len(layout), carries[0][0].new_empty)
         self.set_carries(arguments, carries)
         for name, stream in streams.items():
             i = self._streams[name]
@@ -150,10 +151,8 @@ class Kernel:
         """New ones, with the numbers that are known."""
         return self._kind.from_buffer_copy(frame.numbers)
 
-    def set_rows(self, arguments: Arguments, frame: Frame, shares: Shares, empty: Callable[[int], Tensor]) -> Tensor:
-        """The rows and their buffers, which are returned: they must live as long as the call."""
-        rows = len(shares.rows)
-        arguments[1:7] = [*shares.numbers]
+    def set_buffers(self, arguments: Arguments, frame: Frame, rows: int, empty: Callable[[int], Tensor]) -> Tensor:
+        """Buffers for so many rows, in one tensor, which is returned: it must live as long as the call."""
         scratch = empty(rows * frame.row + 2 * self.lanes.count)
         start, itemsize = scratch.data_ptr(), scratch.itemsize
         for i, size in frame.buffers:

@@ -15,7 +15,7 @@ from recurra.sequences.layout import Layout
 
 @dataclass(frozen=True)
 class Affine:
-    """A layer without memory. weight: [O, I]. bias: [O], or None."""
+    """A layer without memory. weight: [output_size, I]. bias: [output_size], or None."""
 
     weight: Tensor
     bias: Tensor | None
@@ -48,7 +48,7 @@ class Stepper(ABC):
     """Layers, each above the one before.
 
     one(x): the next step of row 0, with as little Python around it as there can be. x: [I], contiguous, of the weights'
-    type. Returns [O]. None where the layers are not compiled.
+    type. Returns [output_size]. None where the layers are not compiled.
     """
 
     one: Callable[[Tensor], Tensor] | None = None
@@ -57,20 +57,23 @@ class Stepper(ABC):
     def __call__(self, x: Tensor, slots: Sequence[int], steps: int) -> Tensor:
         """The next ``steps`` steps of the rows of these numbers, B different ones.
 
-        x: [B * T, I], contiguous, row after row. Returns [B * T, O]; the rows' states change.
+        x: [B * T, I], contiguous, row after row. Returns [B * T, output_size]; the rows' states change.
         """
 
 
 class Unrolled(Stepper):
-    """Layer by layer, through ``unroll``: on any device, in any dtype."""
+    """Layer by layer, through ``unroll``: on any device, in any dtype. Autocast does not act."""
 
     def __init__(self, layers: Layers, unroll: Callable[..., tuple[Ragged, tuple[Tensor, ...]]]):
         self._layers, self._unroll = layers, unroll
 
     @torch.no_grad()
     def __call__(self, x: Tensor, slots: Sequence[int], steps: int) -> Tensor:
-        where = torch.tensor(slots, dtype=torch.int64, device=x.device)
-        layout = Layout.of_equal(len(slots), steps, x.device)
+        with torch.autocast(x.device.type, enabled=False):
+            return self._run(x, torch.tensor(slots, dtype=torch.int64, device=x.device), steps)
+
+    def _run(self, x: Tensor, where: Tensor, steps: int) -> Tensor:
+        layout = Layout.of_equal(len(where), steps, x.device)
         for layer in self._layers:
             if isinstance(layer, Affine):
                 x = linear(x, layer.weight, layer.bias)

@@ -46,11 +46,11 @@ class Recurrent(Layer):
 
     cell: from ``recurra.cells``, or your own. input_size: I. hidden_size: H. projection_size: R, for the cells that
     have it. bias: of the input projection. reverse: read each sequence from its last step to its first.
-    heads: into how many parts the units are divided that do not hear each other, for the cells that have heads.
+    heads: into how many parts the units are divided that do not hear each other, for cells that have heads.
 
-    How it starts. Recurrent matrices are orthogonal and input weights Xavier uniform, each gate by itself; biases are as
-    the cell says. gate_bias: a gate's bias where it is to be another. chrono: about how many steps are to be remembered;
-    the biases of the gates that keep and enter memory are drawn for that (Tallec & Ollivier 2018,
+    How it starts. Recurrent matrices are orthogonal and input weights Xavier uniform, each gate by itself; biases are
+    as the cell says. gate_bias: a gate's bias where it is to be another. chrono: about how many steps are to be
+    remembered; the biases of the gates that keep and enter memory are drawn for that (Tallec & Ollivier 2018,
     https://arxiv.org/abs/1804.11188); 0: not. learned_state: the initial state is a parameter, zero at first.
 
     While training only. recurrent_dropout: share of what enters a recurrent matrix product that is zeroed, the same for
@@ -161,7 +161,7 @@ class Recurrent(Layer):
         for (name, size), value in zip(self.state_sizes.items(), initial, strict=True):
             check_like(f"state {name}", value, (len(x), size), self.weight_ih)
         cell = self._trains if self.training else self._serves
-        params = self.cell_weights() | self._drawn(cell, len(x))
+        params = self.cell_weights(training=self.training) | self._drawn(cell, len(x))
         y, finals = unroll(cell, x, self.weight_ih, self.bias_ih, params, initial, self.reverse)
         return y, State(dict(zip(self.state_sizes, finals, strict=True)))
 
@@ -175,15 +175,15 @@ class Recurrent(Layer):
         """The cell as it runs in evaluation."""
         return self._serves
 
-    def cell_weights(self) -> dict[str, Tensor]:
-        """The cell's own weights as its equations take them: heads as one matrix, and some elements dropped."""
+    def cell_weights(self, *, training: bool) -> dict[str, Tensor]:
+        """The cell's own weights as its equations take them: heads as one matrix, in training with weight drop."""
         weights: dict[str, Tensor] = {}
         for name, declared in self.cell.params.items():
             weight = self.params[name]
             if declared.heads and self.heads > 1:
                 weight = _block_diagonal(weight, self.heads)
-            if len(declared.sizes) == 2 and self.weight_drop:
-                weight = nn.functional.dropout(weight, self.weight_drop, self.training)
+            if len(declared.sizes) == 2 and self.weight_drop and training:
+                weight = nn.functional.dropout(weight, self.weight_drop)
             weights[name] = weight
         return weights
 
@@ -195,7 +195,7 @@ class Recurrent(Layer):
                 drawn[name] = torch.randint(2**31, (rows,), device=self.weight_ih.device)
             else:
                 mask = self.weight_ih.new_empty(rows, size(self.hidden_size, self.projection_size))
-                drawn[name] = mask.bernoulli_(keep).div_(keep)
+                drawn[name] = mask.bernoulli_(keep).div_(keep or 1.0)
         return drawn
 
     def last(self, state: State) -> Tensor:

@@ -52,8 +52,8 @@ class StreamBatch:
     def join(self, state: State | None = None) -> int:
         """A new stream; returns its key, which no other stream of this batch gets.
 
-        state: where it goes on, one row; None: zeros. Raises InputError where there is no place left, ShapeError or
-        UnknownNameError for a state that is not this network's.
+        state: where it goes on, one row; None: at its beginning. Raises InputError where there is no place left,
+        ShapeError or UnknownNameError for a state that is not this network's.
         """
         if not self._free:
             raise InputError(f"join: all {self.capacity} places are taken; let a stream leave, or make a larger batch")
@@ -73,7 +73,7 @@ class StreamBatch:
         del self._slots[key]
 
     def reset(self, key: int) -> None:
-        """A stream to its beginning: all zeros."""
+        """A stream to its beginning: zeros, or the network's learned initial state."""
         self._rows.reset(self._slot(key))
 
     def state(self, key: int) -> State:

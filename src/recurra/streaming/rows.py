@@ -18,16 +18,17 @@ Source = Recurrent | Stack | RNN | LSTM | GRU | Model
 
 
 class Rows:
-    """A network and its state in ``capacity`` rows, all zero at first.
+    """A network and its state in ``capacity`` rows, each at its beginning at first.
 
     step: takes rows on (``compile.Stepper``). table: [V, I], each token's input, of a language model. input_size: I.
     """
 
     def __init__(self, source: Source, capacity: int):
-        # What is made here outlives an inference mode it may be made in.
         self.table: Tensor | None = None
         self.states: dict[str, Tensor] = {}
-        with torch.inference_mode(False), torch.no_grad():
+        self._start: dict[str, Tensor] = {}
+        # What is made here outlives the modes it may be made in.
+        with torch.inference_mode(False), torch.no_grad(), torch.autocast("cpu", enabled=False):
             layers = list(self._layers(source, "", capacity))
             self.step = stepper(layers)
         self.weight = layers[0].tensors[0]
@@ -37,7 +38,8 @@ class Rows:
         """What the layers read, contiguous. x: [*shape, I], or ids [*shape] for a language model. Raises ShapeError."""
         if self.table is None:
             check_like("x", x, (*shape, self.input_size), self.weight)
-            return x if type(x) is Tensor and x.is_contiguous() else x.detach().contiguous()
+            # In autocast ``check_like`` takes any dtype.
+            return x.detach().to(self.weight.dtype).contiguous()
         if x.ndim != len(shape) or x.dtype != torch.int64 or (len(x) != shape[0] and shape != ("T",)):
             raise ShapeError("x", f"token ids [{', '.join(map(str, shape))}] torch.int64", f"{list(x.shape)} {x.dtype}")
         if x.numel():
@@ -63,23 +65,26 @@ class Rows:
             value[slot : slot + 1] = state[name].detach()
 
     def reset(self, slot: int) -> None:
-        for value in self.states.values():
-            value[slot].zero_()
+        """One row to its beginning."""
+        for name, value in self.states.items():
+            value[slot] = self._start[name]
 
     def _layers(self, source: nn.Module, prefix: str, capacity: int) -> Iterator[Affine | Recurrence]:
         """The layers of a network, from the lowest up; their states are called as in the network's own ``State``."""
         match source:
             case Recurrent(reverse=False):
-                params = {name: source.params[name] for name in source.cell.params}
-                weights = source.weight_ih, source.bias_ih, params
-                yield self._recurrence(source.cell, *weights, source.state_sizes, prefix, capacity)
+                own, start = source.cell_weights(training=False), source.initial_state(1)
+                weight, bias = source.weight_ih, source.bias_ih
+                yield self._recurrence(source.serving_cell, weight, bias, own, start, prefix, capacity)
             case Stack():
                 for i, layer in enumerate(source.layers):
                     yield from self._layers(layer, f"{prefix}{i}.", capacity)
             case RNN(bidirectional=False) | LSTM(bidirectional=False) | GRU(bidirectional=False):
                 sizes = source.cell.sizes(source.hidden_size, source.proj_size)
                 for i in range(source.num_layers):
-                    yield self._recurrence(source.cell, *source.cell_weights(i), sizes, f"{prefix}{i}.", capacity)
+                    weights = source.cell_weights(i)
+                    zeros = State({name: weights[0].new_zeros(1, size) for name, size in sizes.items()})
+                    yield self._recurrence(source.cell, *weights, zeros, f"{prefix}{i}.", capacity)
             case Model(head=Next() as head, encoder=nn.Embedding() as encoder):
                 self.table = _copy(encoder.weight)
                 yield from self._layers(source.trunk, prefix, capacity)
@@ -103,11 +108,13 @@ class Rows:
         weight_ih: Tensor,
         bias_ih: Tensor | None,
         params: dict[str, Tensor],
-        sizes: dict[str, int],
+        start: State,
         prefix: str,
         capacity: int,
     ) -> Recurrence:
-        states = {f"{prefix}{name}": weight_ih.new_zeros(capacity, size) for name, size in sizes.items()}
+        starts = {f"{prefix}{name}": _copy(start[name])[0] for name in start.names}
+        states = {name: value.repeat(capacity, 1) for name, value in starts.items()}
+        self._start |= starts
         self.states |= states
         own = {name: _copy(value) for name, value in params.items()}
         bias = None if bias_ih is None else _copy(bias_ih)

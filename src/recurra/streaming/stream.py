@@ -15,9 +15,9 @@ class Stream:
     forwards only, or a language model (a run's ``model``). Raises InputError for anything else.
 
     The weights are copied, and packed, once: a stream does not see what becomes of them later. After further training
-    make a new Stream, and give it the state of the old one. Nothing is dropped out and no gradient is kept. Compiled
-    for float32 and float64 on the CPU, where how the steps are cut into chunks changes no bit of the result; elsewhere
-    it runs what the layers run. A stream is for one thread of Python at a time.
+    make a new Stream, and give it the state of the old one. Nothing is dropped out, no gradient is kept, and autocast
+    does not act. Compiled for float32 and float64 on the CPU, where how the steps are cut into chunks changes no bit of
+    the result; elsewhere it runs what the layers run. A stream is for one thread of Python at a time.
 
     >>> from recurra.cells.lstm import lstm
     >>> from recurra.nn import Recurrent
@@ -93,5 +93,5 @@ class Stream:
         self._rows.set_state(0, state)
 
     def reset(self) -> None:
-        """To the beginning: all zeros."""
+        """To the beginning: zeros, or the network's learned initial state."""
         self._rows.reset(0)
