@@ -8,7 +8,7 @@ import torch
 from recurra.cells import CELLS
 from recurra.compile import path, watch
 from recurra.errors import InputError, UnknownNameError
-from recurra.nn import Bidirectional, Recurrent, Stack
+from recurra.nn import Bidirectional, Dropout, Recurrent, Stack
 from recurra.sequences import Ragged
 from recurra.streaming import Stream
 
@@ -148,3 +148,41 @@ def test_copies_keep_their_options():
 def test_what_makes_no_sense_is_refused(cell, options, error, message):
     with pytest.raises(error, match=message):
         Recurrent(cell, 3, 8, **options)
+
+
+def test_variational_dropout_is_one_mask_a_sequence():
+    x = Ragged.from_list([torch.ones(4, 300), torch.ones(0, 300), torch.ones(6, 300)])
+    dropout = Dropout(0.4, variational=True)
+    y = dropout(x)
+    for sequence in (y[0], y[2]):
+        assert sequence.eq(sequence[0]).all()
+        assert sequence[0].bool().float().mean().item() == pytest.approx(0.6, abs=0.1)
+    assert not torch.equal(y[0][0], y[2][0])
+    assert torch.equal(dropout.eval()(x).values, x.values)
+    stack = Stack([Recurrent(GRU, 3, 8), Recurrent(GRU, 8, 8)], dropout=0.4, variational=True)
+    stack(batch(3, 2))[0].values.sum().backward()
+
+
+@pytest.mark.parametrize("name", CELLS.names())
+def test_states_and_gates_can_be_looked_at(name, close):
+    """States are those of a loop of steps, and gates lie where activations do."""
+    cell = CELLS.get(name)
+    layer, x = Recurrent(cell, 3, 8, projection_size=3 if cell.projects else 0), batch(4, 0, 2)
+    seen = layer.inspect(x)
+    assert set(cell.states) <= set(seen) <= {*cell.states, *cell.gates}
+    assert torch.equal(seen[cell.output].values, layer(x)[0].values.detach())
+    state = layer.initial_state(1)
+    for t in range(4):
+        _, state = layer(Ragged.from_list([x[0][t : t + 1]]), state)
+        for n in cell.states:
+            close(seen[n][0][t], state[n][0].detach())
+    for gate in set(seen) - set(cell.states):
+        assert seen[gate].values.abs().max() <= 1
+
+
+def test_a_gates_value_is_the_gates():
+    layer, x = Recurrent(LSTM, 3, 8), batch(1)
+    i, f, g, o = (x.values @ layer.weight_ih.T + layer.bias_ih).chunk(4, dim=1)
+    seen = layer.inspect(x)
+    for gate, value in (("i", i.sigmoid()), ("f", f.sigmoid()), ("g", g.tanh()), ("o", o.sigmoid())):
+        assert torch.allclose(seen[gate].values, value, atol=1e-6)

@@ -11,9 +11,10 @@ from recurra.compile.chain import Chain
 from recurra.compile.choice import Choice, Path, Ran, choose, note, unfit, watch
 from recurra.compile.stepper import Affine, Layers, Recurrence, Stepper, Unrolled
 from recurra.compile.trace import trace
+from recurra.errors import InputError
 from recurra.sequences import Ragged
 
-__all__ = ["Affine", "Choice", "Path", "Ran", "Recurrence", "Stepper", "path", "stepper", "unroll", "watch"]
+__all__ = ["Affine", "Choice", "Path", "Ran", "Recurrence", "Stepper", "path", "show", "stepper", "unroll", "watch"]
 
 
 def path(cell: Cell, x: Ragged) -> Path:
@@ -52,6 +53,24 @@ def unroll(
     if not compiling:
         note(cell, choice, x.layout, reverse, tensors, initial)
     return runs[choice.path](cell, x, weight_ih, bias_ih, params, initial, reverse)
+
+
+def show(
+    cell: Cell,
+    x: Ragged,
+    weight_ih: Tensor,
+    bias_ih: Tensor | None,
+    params: Mapping[str, Tensor],
+    initial: tuple[Tensor, ...],
+    reverse: bool = False,
+) -> dict[str, Ragged]:
+    """Every state, and every gate's value, after each step, by name; without gradients. Arguments as for ``unroll``.
+
+    Raises InputError for what only compiled kernels can show, and none can run.
+    """
+    if reason := unfit(x.values):
+        raise InputError(f"states and gates can be shown for float32 and float64 on the CPU; {reason}")
+    return op.show(cell, x, weight_ih, bias_ih, params, initial, reverse)
 
 
 def stepper(layers: Layers) -> Stepper:

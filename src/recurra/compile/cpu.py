@@ -234,8 +234,7 @@ def _known(cell: Cell, name: str, dtype: torch.dtype) -> Kernel:
 def build(cell: Cell, name: str, dtype: torch.dtype) -> Kernel:
     """As ``kernel``, made anew: from the cache on the disk if it is there."""
     programs = plan(cell)
-    program = {"infer": programs.infer, "train": programs.train, "back": programs.back}[name]
-    return Kernel(program, objects.widest(SCALARS[dtype]))
+    return Kernel(getattr(programs, name), objects.widest(SCALARS[dtype]))
 
 
 @cache

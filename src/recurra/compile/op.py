@@ -15,6 +15,7 @@ from torch import Tensor
 from recurra.cells.base import Cell
 from recurra.compile import reference
 from recurra.compile.cpu import Kernel, Units, kernel
+from recurra.compile.plan import plan
 from recurra.compile.reference import units_of
 from recurra.compile.sums import gradient_sums
 from recurra.sequences import Ragged
@@ -63,6 +64,29 @@ def forward(
     carries = [(s.contiguous(), s.new_empty(s.shape)) for s in initial]
     run.kernel(layout, reverse, run.units, streams, params, carries)
     return streams["output"], [after for _, after in carries], streams.get("saved")
+
+
+@torch.no_grad()
+def show(
+    cell: Cell,
+    x: Ragged,
+    weight_ih: Tensor,
+    bias_ih: Tensor | None,
+    params: Mapping[str, Tensor],
+    initial: Sequence[Tensor],
+    reverse: bool,
+) -> dict[str, Ragged]:
+    """Every state and gate after every step, by name, values [N, size]."""
+    wx = torch.nn.functional.linear(x.values, weight_ih, bias_ih)
+    run = bound(cell, "show", wx.dtype, *units_of(cell, weight_ih, initial))
+    streams = {"wx": wx} | {n: wx.new_empty(len(wx), run.widths[n]) for n in ("output", "shown")}
+    carries = [(s.contiguous(), s.new_empty(s.shape)) for s in initial]
+    run.kernel(x.layout, reverse, run.units, streams, params, carries)
+    widths = [run.units.of(letter) for letter in run.kernel.program.streams["shown"]]
+    found: dict[str, list[Tensor]] = {}
+    for name, block in zip(plan(cell).what, torch.split(streams["shown"], widths, dim=1), strict=True):
+        found.setdefault(name, []).append(block)
+    return {name: x.with_values(torch.cat(blocks, dim=1)) for name, blocks in found.items()}
 
 
 @dataclass(frozen=True)

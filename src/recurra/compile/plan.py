@@ -1,6 +1,7 @@
-"""What a training step computes, keeps and writes: three programs for one cell.
+"""What a training step computes, keeps and writes: programs for one cell.
 
     infer   forward, nothing kept
+    show    forward, every state and gate written down, to be looked at
     train   forward, keeping what the backward pass cannot make again cheaply
     back    backward
 
@@ -11,8 +12,10 @@ output's previous value cost nothing, as the caller has them anyway.
 """
 
 from collections import deque
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
+from typing import cast
 
 from recurra.cells.base import Cell
 from recurra.compile.grad import gradients
@@ -62,11 +65,16 @@ class ProductGradient:
 
 @dataclass(frozen=True)
 class Plan:
-    """wx: where the gradient of each gate's input is. vectors: of each block of a vector; None: nothing reaches it."""
+    """wx: where the gradient of each gate's input is. vectors: of each block of a vector; None: nothing reaches it.
+
+    show: as infer, writing what the equations come by into the stream ``shown``; what: the name of each of its blocks.
+    """
 
     infer: Program
     train: Program
     back: Program
+    show: Program
+    what: tuple[str, ...]
     wx: tuple[Column | None, ...]
     products: tuple[ProductGradient, ...]
     vectors: dict[str, tuple[Column | None, ...]]
@@ -134,8 +142,11 @@ class _Planner:
             inputs = tuple(reads.get(a) or grad_columns.place(a, letter) for a in n.args)
             products.append(ProductGradient(_product(n).matrix, outputs[n], inputs))
         saved = {n: c for n, c in reads.items() if c.stream == "saved"}
+        shown = [*self._states_by_name(), *self._gates_by_name()]
         return Plan(
-            infer=self._forward_program("infer", {}),
+            show=self._forward_program("show", shown=[n for _, n in shown]),
+            what=tuple(name for name, _ in shown),
+            infer=self._forward_program("infer"),
             train=self._forward_program("train", saved),
             back=self._backward_program(carries, grad_columns, reads),
             wx=wx,
@@ -183,14 +194,33 @@ class _Planner:
                 saved += 1
         return reads
 
-    def _forward_program(self, name: str, saved: dict[Node, Column]) -> Program:
+    def _states_by_name(self) -> list[tuple[str, Node]]:
+        return [(name, n) for name, new in zip(self.cell.states, self.new, strict=True) for n in new]
+
+    def _gates_by_name(self) -> list[tuple[str, Node]]:
+        """The value of each gate: the first activation of its block of ``wx`` and of no other's."""
+        found: dict[int, Node] = {}
+        names = self.cell.states
+        for n in self.forward:
+            if n.op in ACTIVATIONS:
+                blocks = {w.data for w in _direct(n) if w.op == "wx"}
+                if len(blocks) == 1:
+                    found.setdefault(cast(int, blocks.pop()), n)
+        return [(gate, found[i]) for i, gate in enumerate(self.cell.gates) if i in found and gate not in names]
+
+    def _forward_program(
+        self, name: str, saved: Mapping[Node, Column] | None = None, shown: Sequence[Node] = ()
+    ) -> Program:
         output = [(n, Column("output", i)) for i, n in enumerate(self.new[0])]
         reads = {n: Column("wx", i) for i, n in enumerate(self.wx)}
         streams = {"wx": ("H",) * len(self.wx), "output": tuple(self.letters[0])}
+        writes = [*output, *(saved or {}).items(), *((n, Column("shown", i)) for i, n in enumerate(shown))]
         if saved:
             streams["saved"] = tuple(n.letter for n in saved)
+        if shown:
+            streams["shown"] = tuple(n.letter for n in shown)
         carries = tuple(Carry(old, new) for old, new in zip(self.old, self.new, strict=True))
-        return Program(name, False, carries, streams, reads, (*output, *saved.items()))
+        return Program(name, False, carries, streams, reads, tuple(writes))
 
     def _backward_program(
         self, carries: tuple[Carry, ...], grad_columns: _Columns, kept: dict[Node, Column]
@@ -205,6 +235,21 @@ class _Planner:
         if "saved" in used:
             streams["saved"] = tuple(n.letter for n, c in kept.items() if c.stream == "saved")
         return Program("back", True, carries, streams, reads, tuple(grad_columns.places.items()))
+
+
+# Those of gates; relu is also a part of other functions.
+ACTIVATIONS = ("sigmoid", "tanh")
+
+
+def _direct(activation: Node) -> list[Node]:
+    """What an activation is of, but not what other activations, sums over a row or matrix products are of."""
+    found, stack = list[Node](), list(activation.args)
+    while stack:
+        n = stack.pop()
+        found.append(n)
+        if n.op not in (*ACTIVATIONS, "rowsum", "out"):
+            stack.extend(n.args)
+    return found
 
 
 def _product(node: Node) -> Product:

@@ -1,6 +1,7 @@
 """Layers: recurrent ones over any cell, and drop-in replacements for torch.nn's."""
 
+from recurra.nn.dropout import Dropout
 from recurra.nn.recurrent import Bidirectional, Layer, Recurrent, Stack
 from recurra.nn.rnn import GRU, LSTM, RNN
 
-__all__ = ["GRU", "LSTM", "RNN", "Bidirectional", "Layer", "Recurrent", "Stack"]
+__all__ = ["GRU", "LSTM", "RNN", "Bidirectional", "Dropout", "Layer", "Recurrent", "Stack"]

@@ -11,9 +11,10 @@ import torch
 from torch import Tensor, nn
 
 from recurra.cells import Cell, variant
-from recurra.compile import unroll
+from recurra.compile import show, unroll
 from recurra.errors import InputError, ShapeError, UnknownNameError
 from recurra.nn.checks import check_like, check_probability, check_sizes
+from recurra.nn.dropout import Dropout
 from recurra.sequences import Ragged, State
 
 Merge = Literal["concat", "sum", "mean", "mul"]
@@ -154,16 +155,35 @@ class Recurrent(Layer):
                 draw(block)
 
     def forward(self, x: Ragged, state: State | None = None) -> tuple[Ragged, State]:
+        initial = self._initial(x, state)
+        cell = self._trains if self.training else self._serves
+        params = self.cell_weights(training=self.training) | self._drawn(cell, len(x))
+        y, finals = unroll(cell, x, self.weight_ih, self.bias_ih, params, initial, self.reverse)
+        return y, State(dict(zip(self.state_sizes, finals, strict=True)))
+
+    def inspect(self, x: Ragged, state: State | None = None) -> dict[str, Ragged]:
+        """Every state, and the value of every gate, after each step, as in evaluation and without gradients.
+
+        x, state: as for ``forward``. Returns by name a Ragged of values [N, size]; a gate that no activation of its own
+        follows is left out. Raises InputError on devices and for dtypes that kernels are not compiled for.
+
+        >>> from recurra.cells.lstm import lstm
+        >>> layer, x = Recurrent(lstm, 3, 5), Ragged.from_list([torch.randn(7, 3)])
+        >>> sorted(layer.inspect(x))
+        ['c', 'f', 'g', 'h', 'i', 'o']
+        """
+        weights = self.weight_ih, self.bias_ih, self.cell_weights(training=False)
+        return show(self._serves, x, *weights, self._initial(x, state), self.reverse)
+
+    def _initial(self, x: Ragged, state: State | None) -> tuple[Tensor, ...]:
+        """The states sequences start from. Raises ShapeError for an input or a state that does not fit."""
         check_like("x", x.values, ("N", self.input_size), self.weight_ih)
         if state is None:
             state = self.initial_state(len(x))
         initial = tuple(state[name] for name in self.state_sizes)
         for (name, size), value in zip(self.state_sizes.items(), initial, strict=True):
             check_like(f"state {name}", value, (len(x), size), self.weight_ih)
-        cell = self._trains if self.training else self._serves
-        params = self.cell_weights(training=self.training) | self._drawn(cell, len(x))
-        y, finals = unroll(cell, x, self.weight_ih, self.bias_ih, params, initial, self.reverse)
-        return y, State(dict(zip(self.state_sizes, finals, strict=True)))
+        return initial
 
     def initial_state(self, rows: int) -> State:
         if self.start is not None:
@@ -265,7 +285,8 @@ class Bidirectional(Layer):
 class Stack(Layer):
     """Layers one above the other, with dropout between them (not after the last) while training.
 
-    layers: at least one, each fitting the one before. dropout: probability that a feature of a step is zeroed.
+    layers: at least one, each fitting the one before; they may have different cells and widths. dropout: probability
+    that a feature of a step is zeroed. variational: the same features at every step of a sequence.
 
     >>> from recurra.cells.gru import gru
     >>> stack = Stack([Recurrent(gru, 3, 5), Recurrent(gru, 5, 4)], dropout=0.3)
@@ -273,7 +294,7 @@ class Stack(Layer):
     State(0.h: [2, 5], 1.h: [2, 4])
     """
 
-    def __init__(self, layers: Iterable[Layer], dropout: float = 0.0):
+    def __init__(self, layers: Iterable[Layer], dropout: float = 0.0, *, variational: bool = False):
         super().__init__()
         self.layers = nn.ModuleList(layers)
         if not self.layers:
@@ -281,8 +302,7 @@ class Stack(Layer):
         for i, (below, above) in enumerate(zip(self._each(), self._each()[1:], strict=False)):
             if below.output_size != above.input_size:
                 raise ShapeError(f"layers[{i + 1}].input_size", below.output_size, above.input_size)
-        check_probability("dropout", dropout)
-        self.dropout = dropout
+        self.dropout = Dropout(dropout, variational=variational)
         self.input_size, self.output_size = self._each()[0].input_size, self._each()[-1].output_size
 
     def forward(self, x: Ragged, state: State | None = None) -> tuple[Ragged, State]:
@@ -290,8 +310,8 @@ class Stack(Layer):
             state = self.initial_state(len(x))
         finals: dict[str, State] = {}
         for i, layer in enumerate(self._each()):
-            if i > 0 and self.dropout > 0:
-                x = x.with_values(nn.functional.dropout(x.values, self.dropout, self.training))
+            if i > 0:
+                x = self.dropout(x)
             x, finals[str(i)] = layer(x, state.part(str(i)))
         return x, State.group(finals)
 
@@ -300,9 +320,6 @@ class Stack(Layer):
 
     def last(self, state: State) -> Tensor:
         return self._each()[-1].last(state.part(str(len(self.layers) - 1)))
-
-    def extra_repr(self) -> str:
-        return f"dropout={self.dropout}"
 
     def _each(self) -> list[Layer]:
         return list(self.layers)  # type: ignore[arg-type]
