@@ -135,11 +135,12 @@ class Recurrent(Layer):
         for block in torch.split(self.weight_ih, self.hidden_size):
             nn.init.xavier_uniform_(block)
         if self.bias_ih is not None:
-            steps = torch.empty(self.hidden_size).uniform_(1, max(1.0, self.chrono - 1)).log()
             for gate, block in zip(self.cell.gates, torch.split(self.bias_ih, self.hidden_size), strict=True):
                 block.fill_(self.gate_bias.get(gate, 0.0))
-                if self.chrono and gate in self.cell.memory:
-                    block.copy_(self.cell.memory[gate] * steps)
+            if self.chrono:
+                steps = torch.empty(self.hidden_size).uniform_(1, self.chrono - 1).log()
+                for gate, sign in self.cell.memory.items():
+                    self.bias_ih.view(-1, self.hidden_size)[self.cell.gates.index(gate)] = sign * steps
         for start in self.start.values() if self.start is not None else ():
             start.zero_()
         for name, declared in self.cell.params.items():
