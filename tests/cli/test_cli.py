@@ -158,7 +158,7 @@ def test_rebuilds_the_report(folder):
         (["train", "sentiment", "reviews.csv", "--column", "txt=review"], "txt"),
         (["train", "sentiment", "reviews.csv", "--set", "training.rat=1"], "training.rate"),
         (["train", "sentiment", "reviews.csv", "--set", "rate=fast"], "expected float, got 'fast'"),
-        (["train", "sentiment", "reviews.csv", "--cell", "gur"], "did you mean 'gru'"),
+        (["train", "sentiment", "reviews.csv", "--cell", "lsmt"], "did you mean 'lstm'"),
         (["train", "sentiment", "reviews.csv", "--config", "none.toml"], "none.toml"),
         (["train", "sentiment", "reviews.csv", "--test", "none.csv"], "none.csv"),
         (["train", "sentiment", "reviews.csv", "--test", "other.csv"], "sideways"),
