@@ -45,9 +45,12 @@ def test_make_has_the_verbs_it_names():
 
 
 def test_the_code(folder, capsys):
+    names = {"__name__": "readme"}
     for block in blocks("python"):
-        exec(compile(block, "README.md", "exec"), {})
-    assert "accuracy" in capsys.readouterr().out
+        exec(compile(block, "README.md", "exec"), names)
+    out = capsys.readouterr().out
+    assert "accuracy" in out
+    assert "torch.Size([128])" in out
 
 
 def test_the_picture_is_there():

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from recurra.runs import train as train
     from recurra.sequences import Ragged as Ragged
     from recurra.sequences import State as State
+    from recurra.training.health import health as health
 
 __version__ = "0.1.0"
 
@@ -19,12 +20,13 @@ _HOMES = {
     "Ragged": "recurra.sequences",
     "State": "recurra.sequences",
     "Run": "recurra.runs",
+    "health": "recurra.training.health",
     "kernels": "recurra.nn.kernels",
     "load": "recurra.runs",
     "train": "recurra.runs",
 }
 
-__all__ = ["Ragged", "Run", "State", "__version__", "kernels", "load", "train"]
+__all__ = ["Ragged", "Run", "State", "__version__", "health", "kernels", "load", "train"]
 
 
 def __getattr__(name: str) -> Any:

@@ -20,7 +20,7 @@ from recurra.errors import InputError, MissingFileError, RunError
 from recurra.files import atomic
 from recurra.heads import HEADS, Meter
 from recurra.modalities import MODALITIES, Modality, Tokens
-from recurra.nn import Bidirectional, Recurrent, Stack
+from recurra.nn import Bidirectional, Dropout, Recurrent, Stack
 from recurra.sequences import Ragged, State
 from recurra.sequences.batches import Batch, Separate, Streams
 
@@ -54,12 +54,20 @@ class TrunkConfig:
     merge: Literal["concat", "sum", "mean", "mul"] = setting("concat", "how the two directions are joined")
     input_dropout: float = setting(0.0, "share of the input vectors' elements dropped in training")
     dropout: float = setting(0.0, "share of each layer's output dropped in training")
+    variational: bool = setting(False, "both drop the same elements at every step of a sequence")
+    recurrent_dropout: float = setting(0.0, "share of what enters a recurrent product dropped, the same at every step")
+    zoneout: float = setting(0.0, "how likely a unit keeps its state of the step before, in training")
+    weight_drop: float = setting(0.0, "share of the recurrent matrices' elements dropped in training")
+    clip_gradient: float = setting(0.0, "bound of each element of the gradient from step to step; 0: none")
+    learned_state: bool = setting(False, "the initial state is learned; else it is zero")
+    chrono: float = setting(0.0, "start the gates' biases for memories of about this many steps; 0: as the cell says")
+    heads: int = setting(1, "parts of the units that do not hear each other, for cells that have heads")
 
     def __post_init__(self) -> None:
-        for name, least in (("layers", 1), ("hidden", 1), ("embedding", 0), ("projection", 0)):
+        for name, least in (("layers", 1), ("hidden", 1), ("heads", 1), ("embedding", 0), ("projection", 0)):
             if getattr(self, name) < least:
                 raise InputError(f"trunk.{name}: expected at least {least}, got {getattr(self, name)}")
-        for name in ("input_dropout", "dropout"):
+        for name in ("input_dropout", "dropout", "recurrent_dropout", "zoneout", "weight_drop"):
             if not 0 <= getattr(self, name) < 1:
                 raise InputError(f"trunk.{name}: expected 0 up to but not 1, got {getattr(self, name)}")
 
@@ -71,7 +79,19 @@ class TrunkConfig:
 
         def recurrent(inputs: int, reverse: bool = False) -> Recurrent:
             return Recurrent(
-                cell, inputs, self.hidden, projection_size=projection, reverse=reverse, gate_bias=self.gate_bias
+                cell,
+                inputs,
+                self.hidden,
+                projection_size=projection,
+                reverse=reverse,
+                gate_bias=self.gate_bias,
+                heads=self.heads,
+                chrono=self.chrono,
+                learned_state=self.learned_state,
+                recurrent_dropout=self.recurrent_dropout,
+                zoneout=self.zoneout,
+                weight_drop=self.weight_drop,
+                clip_gradient=self.clip_gradient,
             )
 
         layers: list[Recurrent | Bidirectional] = []
@@ -81,7 +101,7 @@ class TrunkConfig:
                 layer = Bidirectional(recurrent(width), recurrent(width, reverse=True), merge=self.merge)
             layers.append(layer)
             width = layer.output_size
-        return Stack(layers, dropout=self.dropout)
+        return Stack(layers, dropout=self.dropout, variational=self.variational)
 
 
 @dataclass(frozen=True)
@@ -125,9 +145,10 @@ class Model(nn.Module):
         if head.running and config.trunk.bidirectional:
             raise InputError("trunk.bidirectional: a model of the next token must not read it beforehand; use false")
         self.encoder = modality.encoder(width)
-        self.input_dropout = nn.Dropout(config.trunk.input_dropout)
+        variational = config.trunk.variational
+        self.input_dropout = Dropout(config.trunk.input_dropout, variational=variational)
         self.trunk = config.trunk.build(width)
-        self.output_dropout = nn.Dropout(config.trunk.dropout)
+        self.output_dropout = Dropout(config.trunk.dropout, variational=variational)
         self.head = head(config.head, self.trunk.output_size, known, modality, self.encoder)
 
     @property
@@ -147,10 +168,10 @@ class Model(nn.Module):
 
     def features(self, inputs: Ragged, state: State | None = None) -> tuple[Ragged, Tensor, State]:
         """inputs: encoded sequences. Returns every step's features [N, F], the last ones [B, F], the final state."""
-        x = inputs.with_values(self.input_dropout(self.encoder(inputs.values)))
+        x = self.input_dropout(inputs.with_values(self.encoder(inputs.values)))
         y, state = self.trunk(x, state)
-        last = self.output_dropout(self.trunk.last(state))
-        return y.with_values(self.output_dropout(y.values)), last, state
+        last = nn.functional.dropout(self.trunk.last(state), self.output_dropout.p, self.training)
+        return self.output_dropout(y), last, state
 
     def forward(
         self, inputs: Ragged, targets: Tensor | Ragged | None, state: State | None = None

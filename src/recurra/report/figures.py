@@ -22,6 +22,10 @@ Curve = NDArray[np.float64]
 INKS = {"text": "#000001", "muted": "#000002", "line": "#000003", "train": "#000004", "valid": "#000005"}
 INKS |= {"paper": "#000006", "second": "#000007"}
 
+# Inks of a chart with a curve for each layer. What is weaker than LEAST_FLOW is as good as nothing.
+LAYERS = ("train", "valid", "second", "muted")
+LEAST_FLOW = 1e-9
+
 # More points than pixels only make the file large.
 MOST_POINTS = 400
 SMOOTHING = 25  # a smoothed curve averages over this share of it, 1/25
@@ -87,6 +91,17 @@ def speed(events: Events, width: int, height: int) -> str:
     canvas.axes.set_ylim(bottom=0)
     _span(canvas.axes, events)
     return canvas.svg("tokens per second")
+
+
+def flow(layers: list[dict[str, Any]], width: int, height: int) -> str:
+    """How large the gradient of the last output is at the state of each step before, for each layer; logarithmic."""
+    canvas = _Canvas("flow", width, height, "steps back")
+    values = [np.array(layer["flow"], dtype=np.float64) for layer in layers]
+    for ink, curve in zip(LAYERS, values, strict=False):
+        canvas.axes.plot(np.arange(len(curve)), np.where(curve > 0, curve, np.nan), color=INKS[ink], linewidth=1.6)
+    canvas.axes.set_xlim(0, max(len(curve) for curve in values) - 1)
+    _log_scale(canvas.axes, np.maximum(np.concatenate(values), LEAST_FLOW))
+    return canvas.svg("gradient, 1 at the last step")
 
 
 _NONE: Curve = np.empty(0)

@@ -160,6 +160,10 @@ def _charts(config: dict[str, Any], events: Events) -> list[dict[str, Any]]:
         _chart("Learning rate", "", [], [("", figures.rate(events, *small))]),
         _chart("Speed", "", [], [("", figures.speed(events, *small))]),
     ]
+    if layers := _flowing(events):
+        legend = list(zip(figures.LAYERS, (layer["name"] for layer in layers), strict=False))
+        drawing = figures.flow(layers, 440, 250)
+        charts.append(_chart("How far gradients reach back", _flow_note(layers), legend, [("", drawing)], half=True))
     for chart in charts:
         chart["drawings"] = [(where, Markup(svg)) for where, svg in chart["drawings"]]
     return charts
@@ -178,9 +182,29 @@ def _chart(
     return {"title": title, "note": note, "legend": legend, "drawings": drawings, "size": size}
 
 
+def _flowing(events: Events) -> list[dict[str, Any]]:
+    """The first layers' gradients through time, where they were looked at over more than one step."""
+    health = (events.evaluation or {}).get("details", {}).get("health", [])
+    return [layer for layer in health if len(layer["flow"]) > 2][:4]
+
+
+def _flow_note(layers: list[dict[str, Any]]) -> str:
+    """How long each layer's memory is, and which gates hardly move any more."""
+    parts = []
+    for layer in layers:
+        reach = f"{layer['memory']:.0f}" if layer["memory"] is not None else f"more than {len(layer['flow']) - 1}"
+        stuck = [f"{gate} {share:.0%}" for gate, share in layer["saturated"].items() if share > 0.5]
+        parts.append(
+            f"{layer['name']}: down to 1/e after {reach} steps"
+            + (f", mostly saturated: {', '.join(stuck)}" if stuck else "")
+        )
+    return "; ".join(parts)
+
+
 def _loss_note(config: dict[str, Any]) -> str:
     shares = [config.get(section, {}).get(key, 0) for section, key in (
-        ("trunk", "dropout"), ("trunk", "input_dropout"), ("head", "dropout"), ("head", "label_smoothing"),
+        *(("trunk", key) for key in ("dropout", "input_dropout", "recurrent_dropout", "zoneout", "weight_drop")),
+        ("head", "dropout"), ("head", "label_smoothing"),
     )]  # fmt: skip
     return "Training loss is taken with dropout on: it may lie above validation." if any(shares) else ""
 
@@ -250,6 +274,9 @@ def _model(config: dict[str, Any], start: Event) -> list[Fact]:
         for section, key, place in (
             (trunk, "input_dropout", "input"),
             (trunk, "dropout", "layers"),
+            (trunk, "recurrent_dropout", "recurrence"),
+            (trunk, "zoneout", "states (zoneout)"),
+            (trunk, "weight_drop", "recurrent weights"),
             (config.get("head", {}), "dropout", "head"),
         )
         if section.get(key)

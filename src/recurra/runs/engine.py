@@ -1,6 +1,7 @@
 """From a task and data to a trained run."""
 
 import itertools
+import math
 import os
 import shlex
 from collections.abc import Iterator, Mapping
@@ -24,16 +25,19 @@ from recurra.runs.config import RunConfig, changed, defaults, flat, from_run, is
 from recurra.runs.fingerprint import fingerprint
 from recurra.runs.log import Display, RunLog, Silent
 from recurra.runs.run import FRAME, Run, load, load_splits
+from recurra.sequences import Ragged
 from recurra.sequences.batches import Separate, Streams
 from recurra.tasks import TASKS, Task
 from recurra.tasks.base import BRIEF_MINUTES
 from recurra.training import checkpoint, fit, make_fabric
+from recurra.training.health import health
 
 if TYPE_CHECKING:
     import pandas as pd
 
 CHECKPOINT = Path("checkpoint") / "last.safetensors"
 SAMPLE_TOKENS = 300
+HEALTH_ROWS, HEALTH_STEPS = 8, 200
 SAMPLE_PROMPT = 20
 SAMPLE_TEMPERATURES = (0.5, 0.8, 1.0)
 
@@ -269,4 +273,21 @@ def _evaluation(run: Run, name: str, split: str, frame: "pd.DataFrame", batches:
             {"prompt": prompt, "text": "".join(run.generate(prompt, SAMPLE_TOKENS, temperature=t)), "temperature": t}
             for t in SAMPLE_TEMPERATURES
         ]
+    details["health"] = _health(run, frame)
     return {"data": name, "split": split, "metrics": meter.metrics(), "details": details}
+
+
+def _health(run: Run, frame: "pd.DataFrame") -> list[dict[str, Any]]:
+    """How gradients flow through each layer, over the beginnings of a few rows."""
+    rows = run.model.modality.encode_all(list(frame[run.model.modality.role])[:HEALTH_ROWS])
+    found = health(run.model, Ragged.from_list([row[:HEALTH_STEPS] for row in rows.unbind()]))
+    return [
+        {
+            "name": layer.name.removeprefix("trunk.layers."),
+            "cell": layer.cell,
+            "flow": [float(f"{norm:.4g}") for norm in layer.flow],
+            "memory": layer.memory if math.isfinite(layer.memory) else None,
+            "saturated": layer.saturated,
+        }
+        for layer in found.layers
+    ]
