@@ -8,13 +8,26 @@ from torch import Tensor
 from recurra.cells.base import Cell
 from recurra.compile import library, op, reference, torch_kernels
 from recurra.compile.chain import Chain
-from recurra.compile.choice import Choice, Path, Ran, choose, note, unfit, watch
+from recurra.compile.choice import Choice, Path, Ran, choose, note, unfit, watch, without_kernels
 from recurra.compile.stepper import Affine, Layers, Recurrence, Stepper, Unrolled
 from recurra.compile.trace import trace
 from recurra.errors import InputError
 from recurra.sequences import Ragged
 
-__all__ = ["Affine", "Choice", "Path", "Ran", "Recurrence", "Stepper", "path", "show", "stepper", "unroll", "watch"]
+__all__ = [
+    "Affine",
+    "Choice",
+    "Path",
+    "Ran",
+    "Recurrence",
+    "Stepper",
+    "path",
+    "show",
+    "stepper",
+    "unroll",
+    "watch",
+    "without_kernels",
+]
 
 
 def path(cell: Cell, x: Ragged) -> Path:

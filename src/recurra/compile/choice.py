@@ -48,8 +48,28 @@ def choose(cell: Cell, tensors: Sequence[Tensor]) -> Choice:
     return Choice("torch" if tensors[0].is_floating_point() else "reference", reason)
 
 
+_off: ContextVar[bool] = ContextVar("_off", default=False)
+
+
+@contextmanager
+def without_kernels() -> Iterator[None]:
+    """Inside the block no compiled kernel is chosen: to compare with what would run else, or to find what is to blame.
+
+    >>> with without_kernels():
+    ...     unfit(torch.zeros(1, 1))
+    'compiled kernels are switched off'
+    """
+    token = _off.set(True)
+    try:
+        yield
+    finally:
+        _off.reset(token)
+
+
 def unfit(values: Tensor) -> str:
     """Why compiled kernels cannot take an input like this; empty where they can."""
+    if _off.get():
+        return "compiled kernels are switched off"
     if values.device.type != "cpu":
         return f"the input is on {values.device.type}: compiled kernels run on the CPU"
     if values.dtype not in (torch.float32, torch.float64):
