@@ -3,16 +3,13 @@
 from functools import partial
 from itertools import product
 
-import torch
 from torch import Tensor
 
 from recurra.bench._compare import compare, timer
-from recurra.bench._sides import Work
+from recurra.bench._training import Training
 from recurra.bench.base import Benchmark, Job, Options, Place, Point, Target
 from recurra.cells import CELLS, Matrix, cell, linear
-from recurra.compile import reference
 from recurra.nn import Recurrent
-from recurra.sequences import Ragged
 
 GRID = tuple(product((1, 8, 32, 128), (35, 100), (64, 128, 256)))
 QUICK = ((8, 35, 64), (32, 35, 128))
@@ -36,22 +33,11 @@ def jobs(options: Options) -> list[Job]:
 
 
 def measure(batch: int, steps: int, hidden: int, options: Options) -> list[Point]:
-    values = torch.randn(batch * steps, hidden, requires_grad=True)
-    x = Ragged(values.detach(), torch.arange(batch + 1) * steps).with_values(values)
-    grad = torch.randn(batch * steps, hidden)
+    training = Training(batch, steps, hidden)
     layer, lstm = (Recurrent(c, hidden, hidden) for c in (tied, CELLS.get("lstm")))
-
-    def train(run: Recurrent) -> object:
-        return torch.autograd.grad(run(x)[0].values, [values, *run.parameters()], grad)
-
-    def python() -> object:
-        initial = tuple(torch.zeros(batch, hidden) for _ in tied.states)
-        y, _ = reference.unroll(tied, x, layer.weight_ih, layer.bias_ih, dict(layer.params), initial, False)
-        return torch.autograd.grad(y.values, [values, *layer.parameters()], grad)
-
-    works: dict[str, Work] = {"recurra's LSTM": partial(train, lstm), "its Python": python}
+    works = {"recurra's LSTM": training.step(lstm), "its Python": training.python(layer)}
     peers = {name: timer(work, options.least_seconds) for name, work in works.items()}
-    rounds = compare(timer(partial(train, layer), options.least_seconds), peers, options.rounds_or(3, 7))
+    rounds = compare(timer(training.step(layer), options.least_seconds), peers, options.rounds_or(3, 7))
     place: Place = {"B": batch, "T": steps, "H": hidden}
     return [Point(f"own cell / {peer}", place, rounds.ratio(peer), peer=peer) for peer in peers]
 

@@ -13,7 +13,7 @@ from recurra.compile import functions, gemm
 from recurra.compile.graph import LETTERS, Node, reachable
 from recurra.compile.ir import Function, Lanes, declarations
 from recurra.compile.plan import Column, Program
-from recurra.compile.schedule import Level, Multiply, Place, Schedule, Slot, schedule
+from recurra.compile.schedule import KEPT, Level, Multiply, Place, Schedule, Slot, Sums, schedule
 
 ENTRY = "run"
 # Leaves that are read from what the caller gives by name: for all rows, for each sequence, keys for each sequence.
@@ -100,7 +100,7 @@ class _Emitter:
             place = f.at("%arguments", str(index), "i64")
             self.given[name] = f.let(f"load {'ptr' if self._is_pointer(name) else 'i64'}, ptr {place}")
         self._masks()
-        start = f.integer(self.given["bounds"], "%share")
+        self.start = start = f.integer(self.given["bounds"], "%share")
         stop = f.integer(self.given["bounds"], f.add("%share", "1"))
         with self._rows(start, stop) as i:
             for k in range(len(self.program.carries)):
@@ -240,6 +240,7 @@ class _RowFunction:
         self.e, self.f, self.level, self.row = emitter, emitter.f, level, row
         self.bases: dict[str, str] = {}
         self.sums: dict[Node, str] = {}
+        self.kept: dict[Node, Slot] = {}
         f, given = self.f, emitter.given
         self.t = t
         step = f.mul(given["direction"], t)
@@ -248,9 +249,11 @@ class _RowFunction:
     def emit(self) -> None:
         needed = self._needed()
         places = [*(p for _, p in self.level.stores), *(self.level.loads[n] for n in needed if n in self.level.loads)]
+        places += [slot for loop in self.level.sums for slot in loop.keeps.values()]
         for place in places:
             self._base(place)
-        self._take_sums(needed)
+        for loop in self.level.sums:
+            self._sum(loop)
         for letter in LETTERS:
             stores = [(n, p) for n, p in self.level.stores if self._letter(p) == letter]
             if stores:
@@ -284,6 +287,8 @@ class _RowFunction:
         name = f"stream.{place.stream}" if isinstance(place, Column) else f"buffer.{place.buffer}"
         if name not in self.bases:
             index = self.address if isinstance(place, Column) else self.row
+            if name == f"buffer.{KEPT}":
+                index = self.e.start  # one place for all rows of a share, which stays in the cache
             f, given = self.f, self.e.given
             self.bases[name] = f.at(given[name], f.mul(index, given[f"{name}.stride"]))
         return self.bases[name]
@@ -298,7 +303,7 @@ class _RowFunction:
         return known[n]
 
     def _new_value(self, n: Node, j: str, mask: str | None, known: dict[Node, str]) -> str:
-        f, place = self.f, self.level.loads.get(n)
+        f, place = self.f, self.level.loads.get(n) or self.kept.get(n)
         if isinstance(place, Slot):
             return f.load(self._at(place, j))
         if place is not None:
@@ -335,32 +340,22 @@ class _RowFunction:
         else:
             self.e.store_exact(value, self._at(place, j), mask)
 
-    def _take_sums(self, needed: list[Node]) -> None:
-        """All sums that do not wait for one another go over the units together."""
-        depth: dict[Node, int] = {}
-        for n in needed:
-            inside = [] if n in self.level.loads else [depth[a] for a in n.args]
-            depth[n] = max(inside, default=0) + (n.op == "rowsum")
-        sums = [n for n in needed if n.op == "rowsum"]
-        for at in sorted({depth[n] for n in sums}):
-            for letter in LETTERS:
-                together = [n for n in sums if depth[n] == at and n.args[0].letter == letter]
-                if together:
-                    self.sums |= self._sums(together, letter)
-
-    def _sums(self, sums: list[Node], letter: str) -> dict[Node, str]:
-        """The sum of each block over its units, in every lane."""
+    def _sum(self, loop: Sums) -> None:
+        """The sum of each block over its units, in every lane; what is kept for later is stored on the way."""
         f, v = self.f, self.e.lanes
-        totals = [f.slot(v.vector, "zeroinitializer") for _ in sums]
-        for j, mask in self.e.units(letter):
+        totals = [f.slot(v.vector, "zeroinitializer") for _ in loop.nodes]
+        for j, mask in self.e.units(loop.letter):
             known: dict[Node, str] = {}
-            for n, total in zip(sums, totals, strict=True):
+            for n, total in zip(loop.nodes, totals, strict=True):
                 value = self._value(n.args[0], j, mask, known)
                 if mask is not None:
                     value = f.choose(mask, value, v.all(0.0))
                 before = f.let(f"load {v.vector}, ptr {total}")
                 f.do(f"store {v.vector} {f.two('fadd', before, value)}, ptr {total}")
-        return {n: self._spread_sum(total) for n, total in zip(sums, totals, strict=True)}
+            for n, slot in loop.keeps.items():
+                self._store(self._value(n, j, mask, known), slot, j, mask)
+        self.kept |= loop.keeps
+        self.sums |= {n: self._spread_sum(total) for n, total in zip(loop.nodes, totals, strict=True)}
 
     def _spread_sum(self, total: str) -> str:
         """The sum of a vector's lanes, in every lane."""

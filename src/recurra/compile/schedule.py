@@ -4,6 +4,7 @@ Level 0 needs no product; level n + 1 needs those that follow level n. All rows 
 then through its products, then through the next level. What crosses a level lies in a buffer.
 """
 
+from collections.abc import Callable, Container, Iterable
 from dataclasses import dataclass, field
 
 from recurra.compile.graph import Node, Product
@@ -19,6 +20,10 @@ class Slot:
 
 
 Place = Column | Slot
+KEPT = "kept"
+# About how many operations a function takes; others are one. What takes fewer than DEAR is computed again.
+COST = {"exp": 10, "log": 15, "sigmoid": 12, "tanh": 12, "div": 4, "sqrt": 4, "noise": 10}
+DEAR = 4
 
 
 @dataclass(frozen=True)
@@ -30,18 +35,31 @@ class Multiply:
     target: str
 
 
+@dataclass(frozen=True)
+class Sums:
+    """Sums over blocks of one letter that go over a row's units together, and values kept on the way for later."""
+
+    letter: str
+    nodes: tuple[Node, ...]
+    keeps: dict[Node, Slot]
+
+
 @dataclass
 class Level:
-    """stores: values and where they go. loads: where values come from that are not computed here."""
+    """stores: values and where they go. loads: where values come from that are not computed here. sums: in order."""
 
     stores: list[tuple[Node, Place]] = field(default_factory=list)
     loads: dict[Node, Place] = field(default_factory=dict)
     products: list[Multiply] = field(default_factory=list)
+    sums: list[Sums] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
 class Schedule:
-    """buffers: letters of each one's blocks; those of carry k are the buffer ``carry<k>``."""
+    """buffers: letters of each one's blocks; those of carry k are the buffer ``carry<k>``.
+
+    What lies in KEPT is one row's, and is forgotten with it.
+    """
 
     program: Program
     levels: list[Level]
@@ -96,6 +114,7 @@ class _Scheduler:
         self._cross()
         for at, level in enumerate(self.levels):
             level.loads = {n: p for n, p in self.loads.items() if not self._made_at(n, at)}
+            level.sums = self._sums(level)
         return Schedule(self.program, self.levels, self.buffers)
 
     def _source(self, linear: Node, index: int) -> str:
@@ -153,6 +172,33 @@ class _Scheduler:
         place = self.loads.get(node)
         return isinstance(place, Slot) and place.buffer == "crossing" and self.level[node] == level
 
+    def _sums(self, level: Level) -> list[Sums]:
+        """The sums of a level. What a loop over the units computes at some cost, a later one need not compute again."""
+        stores = [n for n, _ in level.stores]
+        needed = _computed(stores, level.loads)
+        depth: dict[Node, int] = {}
+        for n in needed:
+            inside = 0 if n in level.loads else max((depth[a] for a in n.args), default=0)
+            depth[n] = inside + (n.op == "rowsum")
+        loops: dict[tuple[int, str], list[Node]] = {}
+        for n in needed:
+            if n.op == "rowsum":
+                loops.setdefault((depth[n], n.args[0].letter), []).append(n)
+        order, found, known = sorted(loops), list[Sums](), set(level.loads)
+        for i, (at, letter) in enumerate(order):
+            roots = [n.args[0] for n in loops[at, letter]]
+            here = {n for n in _computed(roots, known) if n.letter == letter and n not in known}
+            later = [n.args[0] for key in order[i + 1 :] for n in loops[key]] + stores
+            keeps: dict[Node, Slot] = {}
+            for n in _first(later, lambda n: n in known or n.op == "rowsum" or (n in here and _cost(n, known) >= DEAR)):  # noqa: B023
+                if n in here:
+                    letters = self.buffers.get(KEPT, ())
+                    keeps[n] = Slot(KEPT, len(letters))
+                    self.buffers[KEPT] = (*letters, letter)
+            known |= keeps.keys()
+            found.append(Sums(letter, tuple(loops[at, letter]), keeps))
+        return found
+
     def _cross(self) -> None:
         """Gives a place to what one level computes and a later one uses."""
         crossing: list[str] = []
@@ -171,3 +217,46 @@ class _Scheduler:
                     stack.extend(n.args)
         if crossing:
             self.buffers["crossing"] = tuple(crossing)
+
+
+def _first(roots: Iterable[Node], stop: Callable[[Node], bool]) -> list[Node]:
+    """The nodes where ``stop`` says so, on the way down from the roots."""
+    found, seen, stack = list[Node](), set[Node](), list(roots)
+    while stack:
+        n = stack.pop()
+        if n not in seen:
+            seen.add(n)
+            if stop(n):
+                found.append(n)
+            else:
+                stack.extend(n.args)
+    return sorted(found, key=lambda n: n.index)
+
+
+def _computed(roots: Iterable[Node], known: Container[Node]) -> list[Node]:
+    """All that the roots are made of, down to what is known, itself included; arguments first."""
+    found, stack = set[Node](), list(roots)
+    while stack:
+        n = stack.pop()
+        if n not in found:
+            found.add(n)
+            if n not in known:
+                stack.extend(n.args)
+    return sorted(found, key=lambda n: n.index)
+
+
+def _cost(node: Node, known: Container[Node]) -> int:
+    """Operations to compute a value from what is known; sums over the row are."""
+    parts = [n for n in _made_of(node, known) if n.op not in ("const", "size", "rowsum")]
+    return sum(COST.get(n.op, 1) for n in parts if n not in known)
+
+
+def _made_of(node: Node, known: Container[Node]) -> list[Node]:
+    found, stack = set[Node](), [node]
+    while stack:
+        n = stack.pop()
+        if n not in found:
+            found.add(n)
+            if n not in known and n.op != "rowsum":
+                stack.extend(n.args)
+    return list(found)
