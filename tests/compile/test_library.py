@@ -74,6 +74,20 @@ def test_sequences_of_any_length_compile_in_one_graph(close):
     close(output(values, offsets), layer(Ragged(values, offsets))[0].values)
 
 
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning", "ignore::UserWarning")
+def test_what_regularises_a_recurrence_compiles_in_one_graph():
+    layer = Recurrent(CELLS.get("lstm"), 3, 5, recurrent_dropout=0.4, zoneout=0.2, weight_drop=0.3, clip_gradient=1.0)
+    torch._dynamo.reset()
+    compiled = torch.compile(
+        lambda v, o: layer(Ragged.of_layout(v, Layout(o, 7)))[0].values, fullgraph=True, backend="aot_eager"
+    )
+    values, offsets = torch.randn(7, 3), torch.tensor([0, 4, 4, 7])
+    y = compiled(values, offsets)
+    y.sum().backward()
+    assert not torch.equal(y, compiled(values, offsets))
+    assert all(p.grad.isfinite().all() for p in layer.parameters())
+
+
 def test_two_cells_of_one_name_are_two():
     def same(factor):
         @cell(gates=("a",), states=("h",))

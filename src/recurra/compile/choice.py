@@ -55,6 +55,8 @@ _off: ContextVar[bool] = ContextVar("_off", default=False)
 def without_kernels() -> Iterator[None]:
     """Inside the block no compiled kernel is chosen: to compare with what would run else, or to find what is to blame.
 
+    A graph of torch.compile keeps the choice it was made with.
+
     >>> with without_kernels():
     ...     unfit(torch.zeros(1, 1))
     'compiled kernels are switched off'
@@ -68,7 +70,7 @@ def without_kernels() -> Iterator[None]:
 
 def unfit(values: Tensor) -> str:
     """Why compiled kernels cannot take an input like this; empty where they can."""
-    if _off.get():
+    if not torch.compiler.is_compiling() and _off.get():
         return "compiled kernels are switched off"
     if values.device.type != "cpu":
         return f"the input is on {values.device.type}: compiled kernels run on the CPU"

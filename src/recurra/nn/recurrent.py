@@ -210,7 +210,8 @@ class Recurrent(Layer):
 
     def _drawn(self, cell: Cell, rows: int) -> dict[str, Tensor]:
         """The random values of a training step, for each sequence: masks, and keys of what is drawn at each step."""
-        keep, drawn = 1 - self.recurrent_dropout, dict[str, Tensor]()
+        keep = 1 - self.recurrent_dropout
+        drawn: dict[str, Tensor] = {}
         for name, size in cell.random_sizes().items():
             if cell.random[name].each == "step":
                 drawn[name] = torch.randint(2**31, (rows,), device=self.weight_ih.device)
