@@ -40,17 +40,21 @@ def _section(name: str, cell: Cell) -> str:
     # What follows the equations: where they are from, and what else is to be said.
     notes = rest.rsplit("\n\n", 1)[-1] if "\n    " in rest else rest
     notes = re.sub(r"(https://[^\s,;)]+[^\s,;).])", r"<\1>", " ".join(notes.split()))
-    lines = "\n".join(f"<mtr><mtd>{left}</mtd><mtd>{right}</mtd></mtr>" for left, right in _equations(cell))
+    lines = "\n".join(f"<mtr>{_cell('right', left)}{_cell('left', right)}</mtr>" for left, right in _equations(cell))
     return f"""## {name}
 
 {title}
 
-<math display="block"><mtable columnalign="right left">
+<math display="block"><mtable>
 {lines}
 </mtable></math>
 
 {_weights(cell)} {notes}
 """
+
+
+def _cell(side: str, content: str) -> str:
+    return f'<mtd style="text-align: {side}">{content}</mtd>'
 
 
 def _weights(cell: Cell) -> str:
