@@ -1,10 +1,9 @@
 """A cell's compiled programs and how they are called: packing, buffers, addresses."""
 
 import ctypes
-import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cache
 from threading import Lock
 from typing import TypeAlias
 
@@ -15,7 +14,7 @@ from recurra.cells.base import Cell
 from recurra.compile import gemm, objects, threads
 from recurra.compile.graph import LETTERS, Product
 from recurra.compile.ir import Lanes
-from recurra.compile.llvm import ENTRY, emit
+from recurra.compile.llvm import ENTRY, PACK, emit
 from recurra.compile.plan import Program, affine, plan
 from recurra.compile.shares import Shares, deal
 from recurra.sequences.layout import Layout
@@ -52,54 +51,32 @@ class Units:
 
 
 @dataclass(frozen=True)
-class Packing:
-    """How a matrix becomes panels. source: letters of the blocks that enter the product."""
+class Panels:
+    """How many there are of a packed matrix, and how deep they are. elements: of all."""
 
-    product: Product
-    source: tuple[str, ...]
-    units: Units
+    count: int
+    depth: int
+    elements: int
 
-    @cached_property
-    def shape(self) -> tuple[int, int, int]:
-        """Panels, depth, panel width."""
-        panel = 2 * self.units.lanes
-        columns = self.product.blocks * self.units.padded(self.product.letter)
-        return -(-columns // panel), sum(self.units.padded(x) for x in self.source), panel
-
-    @cached_property
-    def exact(self) -> bool:
-        """Whether nothing has to be padded."""
-        inner, outer = self.source[0], self.product.letter
-        same = all(self.units.of(x) == self.units.padded(x) for x in (inner, outer))
-        return same and self.product.blocks * self.units.of(outer) == self.shape[0] * self.shape[2]
-
-    def __call__(self, matrix: Tensor) -> Tensor:
-        """[panels, depth, panel width]: what enters goes down, what comes out across, both padded with zeros.
-
-        matrix: [rows, columns]; its transpose is packed for the forward product, itself for the transposed one.
-        """
-        weights = matrix if self.product.transposed else matrix.t()
-        panels, depth, panel = self.shape
-        if not self.exact:
-            size, padded = self.units.of(self.product.letter), self.units.padded(self.product.letter)
-            inner, blocks = self.units.of(self.source[0]), self.product.blocks
-            wide = weights.new_zeros(len(self.source), depth // len(self.source), panels * panel)
-            view = wide[:, :, : blocks * padded].view(len(self.source), -1, blocks, padded)
-            view[:, :inner, :, :size] = weights.reshape(len(self.source), inner, blocks, size)
-            weights = wide.flatten(0, 1)
-        return weights.view(depth, panels, panel).transpose(0, 1).contiguous()
+    @staticmethod
+    def of(product: Product, source: tuple[str, ...], units: Units) -> "Panels":
+        """source: letters of the blocks that enter the product."""
+        panel = 2 * units.lanes
+        count = -(-product.blocks * units.padded(product.letter) // panel)
+        depth = sum(units.padded(x) for x in source)
+        return Panels(count, depth, count * depth * panel)
 
 
 @dataclass(frozen=True)
 class Frame:
     """What all calls with the same units share. numbers: of the arguments that are known.
 
-    packings: of each product. buffers: place among the arguments and stride. row: elements of all buffers for one row.
+    panels: of each product's matrix. buffers: place among the arguments and stride. row: elements of all buffers for one row.
     work: about how many multiplications a row's step takes.
     """
 
     numbers: bytes
-    packings: tuple[Packing, ...]
+    panels: tuple[Panels, ...]
     buffers: tuple[tuple[int, int], ...]
     row: int
     work: int
@@ -111,16 +88,17 @@ class Kernel:
     def __init__(self, program: Program, lanes: Lanes):
         self.program, self.lanes = program, lanes
         self.code = emit(program, lanes)
-        self.function = objects.function(self.code.text, ENTRY, beside=gemm.module(lanes))
-        self.address = ctypes.cast(self.function, ctypes.c_void_p).value or 0  # type: ignore[arg-type]
+        self.address, pack = objects.addresses(self.code.text, (ENTRY, PACK), beside=gemm.module(lanes))
+        self.function, self._pack = objects.at(self.address), objects.at(pack)
         self._frames: dict[Units, Frame] = {}
         self._kind = ctypes.c_int64 * len(self.code.arguments)
         self.at = {name: i for i, name in enumerate(self.code.arguments)}
         self._streams = {stream: self.at[f"stream.{stream}"] for stream in program.streams}
         self._carries = [self.at[f"carry{k}.in"] for k in range(len(program.carries))]
         self._vectors = [name[7:] for name in self.at if name.startswith("vector.")]
-        matrices = (self.at[f"matrix.{k}"] for k in range(len(self.code.products)))
-        self._weights = [*matrices, *(self.at[f"vector.{name}"] for name in self._vectors)]
+        self._matrices = [m.product.matrix for m in self.code.products]
+        panels, weights = ([self.at[f"{x}.{k}"] for k in range(len(self._matrices))] for x in ("matrix", "weights"))
+        self._panels, self._weights = panels, [*weights, *(self.at[f"vector.{name}"] for name in self._vectors)]
 
     def __call__(
         self,
@@ -162,10 +140,17 @@ class Kernel:
 
     def set_weights(self, arguments: Arguments, frame: Frame, params: Mapping[str, Tensor]) -> list[Tensor]:
         """The weights, packed, which are returned: they must live as long as the call."""
-        weights = [packing(params[packing.product.matrix]) for packing in frame.packings]
-        weights += [params[name].contiguous() for name in self._vectors]
+        weights = [params[name].contiguous() for name in (*self._matrices, *self._vectors)]
         for i, w in zip(self._weights, weights, strict=True):
             arguments[i] = w.data_ptr()
+        if frame.panels:
+            packed = weights[0].new_empty(sum(p.elements for p in frame.panels))
+            start = packed.data_ptr()
+            for i, panels in zip(self._panels, frame.panels, strict=True):
+                arguments[i] = start
+                start += panels.elements * packed.itemsize
+            self._pack(ctypes.addressof(arguments))
+            weights.append(packed)
         return weights
 
     def set_carries(self, arguments: Arguments, carries: Sequence[tuple[Tensor, Tensor]]) -> None:
@@ -182,17 +167,17 @@ class Kernel:
 
     def _frame(self, units: Units) -> Frame:
         code, buffers = self.code, self.code.schedule.buffers
-        packings = tuple(Packing(m.product, buffers[m.source], units) for m in code.products)
+        panels = tuple(Panels.of(m.product, buffers[m.source], units) for m in code.products)
         known = {letter: units.of(letter) for letter in LETTERS}
         known |= {f"{letter}.padded": units.padded(letter) for letter in LETTERS}
         strides = {name: units.stride(letters) for name, letters in buffers.items()}
         known |= {f"buffer.{name}.stride": stride for name, stride in strides.items()}
-        for i, packing in enumerate(packings):
-            known |= {f"matrix.{i}.count": packing.shape[0], f"matrix.{i}.depth": packing.shape[1]}
+        for i, p in enumerate(panels):
+            known |= {f"matrix.{i}.count": p.count, f"matrix.{i}.depth": p.depth}
         numbers = bytes(self._kind(*(known.get(name, 0) for name in code.arguments)))
         places = tuple((self.at[f"buffer.{name}"], stride) for name, stride in strides.items())
-        work = sum(math.prod(packing.shape) for packing in packings) + units.stride(["H"]) * 16
-        return Frame(numbers, packings, places, sum(strides.values()), work)
+        work = sum(p.elements for p in panels) + units.stride(["H"]) * 16
+        return Frame(numbers, panels, places, sum(strides.values()), work)
 
 
 def threads_for(work: int) -> int:

@@ -9,13 +9,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from recurra.compile import functions, gemm
+from recurra.compile import functions, gemm, packing
 from recurra.compile.graph import LETTERS, Node, reachable
 from recurra.compile.ir import Function, Lanes, declarations
 from recurra.compile.plan import Column, Program
 from recurra.compile.schedule import Level, Multiply, Place, Schedule, Slot, schedule
 
-ENTRY = "run"
+ENTRY, PACK = "run", "pack"
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,8 @@ class Code:
     rows, first, lengths: for each row in the order of the shares, its sequence, the address of its first step in the
     direction of reading, and its steps. direction: 1 or -1. H, R, I: units; H.padded, ...: to whole vectors.
     stream.X, stream.X.stride; buffer.X, buffer.X.stride; vector.X; carryK.in, carryK.out: [B, ...] tensors;
-    matrix.I, matrix.I.depth, matrix.I.count: packed panels of the I-th of ``products``.
+    matrix.I, matrix.I.depth, matrix.I.count: packed panels of the I-th of ``products``, which ``void pack(ptr
+    arguments)`` fills from weights.I, the matrix as it is.
     """
 
     text: str
@@ -58,14 +59,15 @@ class _Emitter:
         for k in range(len(self.program.carries)):
             names += [f"carry{k}.in", f"carry{k}.out"]
         for i in range(len(self.products)):
-            names += [f"matrix.{i}", f"matrix.{i}.depth", f"matrix.{i}.count"]
+            names += [f"matrix.{i}", f"matrix.{i}.depth", f"matrix.{i}.count", f"weights.{i}"]
         stored = [n for level in self.schedule.levels for n, _ in level.stores]
         vectors = {n.data[0] for n in reachable(stored) if n.op == "vector" and isinstance(n.data, tuple)}
         return (*names, *(f"vector.{name}" for name in sorted(vectors)))
 
     def emit(self) -> Code:
         self._share()
-        text = "\n".join([declarations(self.lanes), gemm.DECLARATION, self.f.text(), self._entry()])
+        parts = declarations(self.lanes), gemm.DECLARATION, packing.DECLARATION
+        text = "\n".join([*parts, self.f.text(), self._entry(), self._pack()])
         return Code(text, self.names, self.schedule, self.products)
 
     def _entry(self) -> str:
@@ -86,6 +88,22 @@ class _Emitter:
         f.do(f"call void @share(ptr %arguments, i64 {share})")
         f.do(f"br label %{head}")
         f.label(done)
+        f.do("ret void")
+        return f.text()
+
+    def _pack(self) -> str:
+        f = Function(f"void @{PACK}(ptr %arguments)", self.lanes)
+
+        def given(name: str) -> str:
+            kind = "ptr" if self._is_pointer(name) else "i64"
+            return f.let(f"load {kind}, ptr {f.at('%arguments', str(self.names.index(name)), 'i64')}")
+
+        for i, m in enumerate(self.products):
+            source = self.schedule.buffers[m.source]
+            sizes = given(source[0]), len(source), given(m.product.letter), m.product.blocks
+            places = given(f"weights.{i}"), given(f"matrix.{i}")
+            numbers = ", ".join([*(f"ptr {place}" for place in places), *(f"i64 {size}" for size in sizes)])
+            f.do(f"call void @{packing.name(m.product.transposed)}({numbers})")
         f.do("ret void")
         return f.text()
 
@@ -121,7 +139,7 @@ class _Emitter:
     @staticmethod
     def _is_pointer(name: str) -> bool:
         room, _, rest = name.partition(".")
-        if room.startswith("carry") or room == "vector":
+        if room.startswith("carry") or room in ("vector", "weights"):
             return True
         return room in ("drawn", "bounds", "rows", "first", "lengths") or (
             room in ("stream", "buffer", "matrix") and not rest.endswith((".stride", ".depth", ".count"))
@@ -130,17 +148,13 @@ class _Emitter:
     def _masks(self) -> None:
         """By letter: units in whole vectors, whether some are left, and which lanes of the last vector they fill."""
         f, v = self.f, self.lanes
-        lanes = f"<{', '.join(f'i64 {i}' for i in range(v.count))}>"
         self.whole, self.some_left, self.mask, self.number = {}, {}, {}, {}
         for letter in LETTERS:
             n = self.given[letter]
             left = f.let(f"urem i64 {n}, {v.count}")
             self.whole[letter] = f.let(f"sub i64 {n}, {left}")
             self.some_left[letter] = f.let(f"icmp ne i64 {left}, 0")
-            first = f.let(f"insertelement <{v.count} x i64> poison, i64 {left}, i64 0")
-            filled = f"shufflevector <{v.count} x i64> {first}, <{v.count} x i64> poison"
-            spread = f.let(f"{filled}, <{v.count} x i32> zeroinitializer")
-            self.mask[letter] = f.let(f"icmp slt <{v.count} x i64> {lanes}, {spread}")
+            self.mask[letter] = f.first(left)
             self.number[letter] = f.splat(f.let(f"sitofp i64 {n} to {v.scalar}"))
 
     @contextmanager
