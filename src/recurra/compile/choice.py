@@ -103,5 +103,5 @@ def note(
     threads = lanes = None
     if choice.path == "kernel":
         run = bound(cell, "infer", values.dtype, *units_of(cell, weight_ih, initial))
-        threads, lanes = share(layout, reverse, run.kernel.frame(run.units).work)[1], run.units.lanes
+        threads, lanes = share(layout, reverse, run.frame.work)[1], run.units.lanes
     seen.append(Ran(cell, choice, values.dtype, threads, lanes))

@@ -104,13 +104,12 @@ class Kernel:
         self,
         layout: Layout,
         reverse: bool,
-        units: Units,
+        frame: Frame,
         streams: Mapping[str, Tensor],
         params: Mapping[str, Tensor],
         carries: Sequence[tuple[Tensor, Tensor]],
     ) -> None:
         """streams: [N, width] by name, rows apart by their stride. carries: before and after, [B, width], each."""
-        frame = self.frame(units)
         shares, count = share(layout, reverse, frame.work)
         arguments = self.arguments(frame)
         arguments[1:7] = [*shares.numbers]

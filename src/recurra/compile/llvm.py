@@ -256,7 +256,7 @@ class _RowFunction:
         self.address = f.add(f.integer(given["first"], row), step)
 
     def emit(self) -> None:
-        needed = self._needed()
+        needed = self.level.needed()
         places = [*(p for _, p in self.level.stores), *(self.level.loads[n] for n in needed if n in self.level.loads)]
         for place in places:
             self._base(place)
@@ -269,17 +269,6 @@ class _RowFunction:
                     values = [self._value(n, j, mask, known) for n, _ in stores]
                     for value, (_, place) in zip(values, stores, strict=True):
                         self._store(value, place, j, mask)
-
-    def _needed(self) -> list[Node]:
-        found: set[Node] = set()
-        stack = [n for n, _ in self.level.stores]
-        while stack:
-            n = stack.pop()
-            if n not in found:
-                found.add(n)
-                if n not in self.level.loads:
-                    stack.extend(n.args)
-        return sorted(found, key=lambda n: n.index)
 
     def _letters(self, place: Place) -> tuple[str, ...]:
         if isinstance(place, Column):

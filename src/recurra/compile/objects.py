@@ -48,7 +48,8 @@ def folder() -> Path:
 
 def function(text: str, name: str, arguments: int = 1, beside: str = "") -> Callable[..., None]:
     """The function of this name of a module, ready to be called. arguments, beside: as ``at`` and ``addresses``."""
-    return at(*addresses(text, (name,), beside), arguments)
+    (place,) = addresses(text, (name,), beside)
+    return at(place, arguments)
 
 
 def at(address: int, arguments: int = 1) -> Callable[..., None]:
