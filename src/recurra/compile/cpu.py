@@ -1,7 +1,7 @@
 """A cell's compiled programs and how they are called: packing, buffers, addresses."""
 
 import ctypes
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from threading import Lock
@@ -71,15 +71,20 @@ class Panels:
 class Frame:
     """What all calls with the same units share. numbers: of the arguments that are known.
 
-    panels: of each product's matrix. buffers: place among the arguments and stride. row: elements of all buffers for one row.
-    work: about how many multiplications a row's step takes.
+    panels: of each product's matrix; packed: elements of all. buffers: place among the arguments and stride; row:
+    elements of all for one row. work: about how many multiplications a row's step takes.
     """
 
     numbers: bytes
     panels: tuple[Panels, ...]
+    packed: int
     buffers: tuple[tuple[int, int], ...]
     row: int
     work: int
+
+    def scratch(self, rows: int) -> int:
+        """Elements of the buffers for so many rows."""
+        return rows * self.row + 32
 
 
 class Kernel:
@@ -113,8 +118,10 @@ class Kernel:
         shares, count = share(layout, reverse, frame.work)
         arguments = self.arguments(frame)
         arguments[1:7] = [*shares.numbers]
-        weights = self.set_weights(arguments, frame, params)
-        scratch = self.set_buffers(arguments, frame, len(layout), carries[0][0].new_empty)
+        # One tensor for all that is needed during the call; until its end these had to live.
+        scratch = carries[0][0].new_empty(frame.packed + frame.scratch(len(layout)))
+        weights = self.set_weights(arguments, frame, params, scratch.data_ptr())
+        self.set_buffers(arguments, frame, len(layout), scratch.data_ptr() + frame.packed * self.lanes.bytes)
         self.set_carries(arguments, carries)
         for name, stream in streams.items():
             i = self._streams[name]
@@ -128,28 +135,26 @@ class Kernel:
         """New ones, with the numbers that are known."""
         return self._kind.from_buffer_copy(frame.numbers)
 
-    def set_buffers(self, arguments: Arguments, frame: Frame, rows: int, empty: Callable[[int], Tensor]) -> Tensor:
-        """Buffers for so many rows, in one tensor, which is returned: it must live as long as the call."""
-        scratch = empty(rows * frame.row + 2 * self.lanes.count)
-        start, itemsize = scratch.data_ptr(), scratch.itemsize
+    def set_buffers(self, arguments: Arguments, frame: Frame, rows: int, start: int) -> None:
+        """Buffers for so many rows, in ``frame.scratch(rows)`` elements from the address ``start``."""
         for i, size in frame.buffers:
             arguments[i] = start
-            start += rows * size * itemsize
-        return scratch
+            start += rows * size * self.lanes.bytes
 
-    def set_weights(self, arguments: Arguments, frame: Frame, params: Mapping[str, Tensor]) -> list[Tensor]:
-        """The weights, packed, which are returned: they must live as long as the call."""
+    def set_weights(
+        self, arguments: Arguments, frame: Frame, params: Mapping[str, Tensor], start: int
+    ) -> Sequence[Tensor]:
+        """Packs the weights into ``frame.packed`` elements from the address ``start``.
+
+        Returns what else must live as long as the call: the weights as they are.
+        """
         weights = [params[name].contiguous() for name in (*self._matrices, *self._vectors)]
         for i, w in zip(self._weights, weights, strict=True):
             arguments[i] = w.data_ptr()
-        if frame.panels:
-            packed = weights[0].new_empty(sum(p.elements for p in frame.panels))
-            start = packed.data_ptr()
-            for i, panels in zip(self._panels, frame.panels, strict=True):
-                arguments[i] = start
-                start += panels.elements * packed.itemsize
-            self._pack(ctypes.addressof(arguments))
-            weights.append(packed)
+        for i, panels in zip(self._panels, frame.panels, strict=True):
+            arguments[i] = start
+            start += panels.elements * self.lanes.bytes
+        self._pack(ctypes.addressof(arguments))
         return weights
 
     def set_carries(self, arguments: Arguments, carries: Sequence[tuple[Tensor, Tensor]]) -> None:
@@ -175,8 +180,9 @@ class Kernel:
             known |= {f"matrix.{i}.count": p.count, f"matrix.{i}.depth": p.depth}
         numbers = bytes(self._kind(*(known.get(name, 0) for name in code.arguments)))
         places = tuple((self.at[f"buffer.{name}"], stride) for name, stride in strides.items())
-        work = sum(p.elements for p in panels) + units.stride(["H"]) * 16
-        return Frame(numbers, panels, places, sum(strides.values()), work)
+        packed = sum(p.elements for p in panels)
+        work = packed + units.stride(["H"]) * 16
+        return Frame(numbers, panels, packed, places, sum(strides.values()), work)
 
 
 def threads_for(work: int) -> int:

@@ -129,7 +129,7 @@ class _Unroll(torch.autograd.Function):
             found = through_reference(cell, layout, reverse, (x, weight_ih, bias_ih, *rest), wanted, grads)
         else:
             tensors = (x, weight_ih, bias_ih, *rest)
-            again = torch._C._autograd._get_current_graph_task_keep_graph()  # type: ignore[attr-defined]
+            again = torch._C._autograd._get_current_graph_task_keep_graph()
             found = backward(cell, layout, reverse, output, saved, tensors, grads, wanted, last=not again)
         return None, None, None, *found
 

@@ -85,18 +85,19 @@ class _TorchNN(nn.Module):
         weight: Tensor = self.weight_ih_l0  # type: ignore[assignment]
         x = self._ragged(input, weight)
         alone = isinstance(input, Tensor) and input.ndim == 2
-        shapes = [(len(self.suffixes), len(x), size) for size in self._state_sizes.values()]
+        layers, rows, sizes = len(self.suffixes), len(x), self._state_sizes.values()
         if states is None:
-            # No layer writes into them: they may be the same for all.
-            starts = [tuple(x.values.new_zeros(rows, size) for _, rows, size in shapes)] * len(self.suffixes)
+            # Nobody writes into them: they may be the same for all.
+            zeros = {size: x.values.new_zeros(rows, size) for size in set(sizes)}
+            starts = [tuple(zeros[size] for size in sizes)] * layers
         else:
-            for (name, state), (layers, rows, size) in zip(states.items(), shapes, strict=True):
+            for (name, state), size in zip(states.items(), sizes, strict=True):
                 check_like(name, state, (layers, size) if alone else (layers, rows, size), weight)
             initial = [s.unsqueeze(1) if alone else s for s in states.values()]
             starts = list(zip(*(s.unbind(0) for s in initial), strict=True))
         finals: list[tuple[Tensor, ...]] = []
         directions = 1 + self.bidirectional
-        for first in range(0, len(self.suffixes), directions):
+        for first in range(0, layers, directions):
             if first > 0 and self.dropout > 0:
                 x = x.with_values(nn.functional.dropout(x.values, self.dropout, self.training))
             outputs = []
