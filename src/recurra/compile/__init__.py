@@ -60,11 +60,11 @@ def unroll(
     compiling = torch.compiler.is_compiling()
     if compiling and not unfit(x.values):
         return library.unroll(cell, x, weight_ih, bias_ih, params, initial, reverse)
-    runs = {"kernel": op.unroll, "torch": torch_kernels.unroll, "reference": reference.unroll}
     tensors = [x.values, weight_ih, *([] if bias_ih is None else [bias_ih]), *params.values(), *initial]
     choice = choose(cell, tensors)
     if not compiling:
         note(cell, choice, x.layout, reverse, tensors, initial)
+    runs = {"kernel": op.unroll, "torch": torch_kernels.unroll, "reference": reference.unroll}
     return runs[choice.path](cell, x, weight_ih, bias_ih, params, initial, reverse)
 
 

@@ -35,7 +35,8 @@ class Link:
         self.x, self.y = run.at[f"stream.{source}"], run.at[f"stream.{target}"]
         self.output_size = units.width(leaves)
         self._arguments = run.arguments(self.frame)
-        self._weights = run.set_weights(self._arguments, self.frame, weights)
+        self._packed = torch.empty(self.frame.packed * run.lanes.bytes, dtype=torch.uint8)
+        self._weights = run.set_weights(self._arguments, self.frame, weights, self._packed.data_ptr())
         run.set_carries(self._arguments, [(s, s) for s in self.states])
         self._arguments[self.x + 1], self._arguments[self.y + 1] = units.width(enters), self.output_size
 
@@ -115,10 +116,10 @@ class Call:
     def __init__(self, links: Sequence[Link], empty: Callable[..., Tensor], rows: int):
         self.links, self.rows = links, rows
         self._arguments = [link.new_arguments() for link in links]
-        self._kept = [
-            link.kernel.set_buffers(arguments, link.frame, rows, empty)
-            for link, arguments in zip(links, self._arguments, strict=True)
-        ]
+        self._kept: list[Tensor] = []
+        for link, arguments in zip(links, self._arguments, strict=True):
+            self._kept.append(empty(link.frame.scratch(rows)))
+            link.kernel.set_buffers(arguments, link.frame, rows, self._kept[-1].data_ptr())
         for below, above in pairwise(range(len(links))):
             self._kept.append(empty(rows * links[below].output_size))
             address = self._kept[-1].data_ptr()

@@ -29,6 +29,7 @@ class Choice:
 
 
 KERNEL = Choice("kernel")
+OWN = {Tensor, torch.nn.Parameter}
 TRANSFORMED = Choice("reference", "a transform of torch.func hands in stand-ins for tensors, which have no memory")
 
 
@@ -39,10 +40,10 @@ def choose(cell: Cell, tensors: Sequence[Tensor]) -> Choice:
         return TRANSFORMED
     reason = unfit(tensors[0])
     if not reason:
-        foreign = [type(t).__name__ for t in tensors if type(t) not in (Tensor, torch.nn.Parameter)]
+        foreign = set(map(type, tensors)) - OWN
         if not foreign:
             return KERNEL
-        reason = f"a tensor is a {foreign[0]}: compiled kernels take torch's own class alone"
+        reason = f"a tensor is a {foreign.pop().__name__}: compiled kernels take torch's own class alone"
     if cell not in torch_kernels.KERNELS:
         return Choice("reference", f"{reason}; torch has no kernel of this cell")
     return Choice("torch" if tensors[0].is_floating_point() else "reference", reason)
@@ -126,5 +127,5 @@ def note(
     threads = lanes = None
     if choice.path == "kernel":
         run = bound(cell, "infer", values.dtype, *units_of(cell, weight_ih, initial))
-        threads, lanes = share(layout, reverse, run.kernel.frame(run.units).work)[1], run.units.lanes
+        threads, lanes = share(layout, reverse, run.frame.work)[1], run.units.lanes
     seen.append(Ran(cell, choice, values.dtype, threads, lanes))

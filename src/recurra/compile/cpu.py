@@ -1,10 +1,9 @@
 """A cell's compiled programs and how they are called: packing, buffers, addresses."""
 
 import ctypes
-import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cache
 from threading import Lock
 from typing import TypeAlias
 
@@ -15,7 +14,7 @@ from recurra.cells.base import Cell
 from recurra.compile import gemm, objects, threads
 from recurra.compile.graph import LETTERS, Product
 from recurra.compile.ir import Lanes
-from recurra.compile.llvm import ENTRY, GIVEN, emit
+from recurra.compile.llvm import ENTRY, GIVEN, PACK, emit
 from recurra.compile.plan import Program, affine, plan
 from recurra.compile.shares import Shares, deal
 from recurra.sequences.layout import Layout
@@ -52,57 +51,40 @@ class Units:
 
 
 @dataclass(frozen=True)
-class Packing:
-    """How a matrix becomes panels. source: letters of the blocks that enter the product."""
+class Panels:
+    """How many there are of a packed matrix, and how deep they are. elements: of all."""
 
-    product: Product
-    source: tuple[str, ...]
-    units: Units
+    count: int
+    depth: int
+    elements: int
 
-    @cached_property
-    def shape(self) -> tuple[int, int, int]:
-        """Panels, depth, panel width."""
-        panel = 2 * self.units.lanes
-        columns = self.product.blocks * self.units.padded(self.product.letter)
-        return -(-columns // panel), sum(self.units.padded(x) for x in self.source), panel
-
-    @cached_property
-    def exact(self) -> bool:
-        """Whether nothing has to be padded."""
-        inner, outer = self.source[0], self.product.letter
-        same = all(self.units.of(x) == self.units.padded(x) for x in (inner, outer))
-        return same and self.product.blocks * self.units.of(outer) == self.shape[0] * self.shape[2]
-
-    def __call__(self, matrix: Tensor) -> Tensor:
-        """[panels, depth, panel width]: what enters goes down, what comes out across, both padded with zeros.
-
-        matrix: [rows, columns]; its transpose is packed for the forward product, itself for the transposed one.
-        """
-        weights = matrix if self.product.transposed else matrix.t()
-        panels, depth, panel = self.shape
-        if not self.exact:
-            size, padded = self.units.of(self.product.letter), self.units.padded(self.product.letter)
-            inner, blocks = self.units.of(self.source[0]), self.product.blocks
-            wide = weights.new_zeros(len(self.source), depth // len(self.source), panels * panel)
-            view = wide[:, :, : blocks * padded].view(len(self.source), -1, blocks, padded)
-            view[:, :inner, :, :size] = weights.reshape(len(self.source), inner, blocks, size)
-            weights = wide.flatten(0, 1)
-        return weights.view(depth, panels, panel).transpose(0, 1).contiguous()
+    @staticmethod
+    def of(product: Product, source: tuple[str, ...], units: Units) -> "Panels":
+        """source: letters of the blocks that enter the product."""
+        panel = 2 * units.lanes
+        count = -(-product.blocks * units.padded(product.letter) // panel)
+        depth = sum(units.padded(x) for x in source)
+        return Panels(count, depth, count * depth * panel)
 
 
 @dataclass(frozen=True)
 class Frame:
     """What all calls with the same units share. numbers: of the arguments that are known.
 
-    packings: of each product. buffers: place among the arguments and stride. row: elements of all buffers for one row.
-    work: about how many multiplications a row's step takes.
+    panels: of each product's matrix; packed: elements of all. buffers: place among the arguments and stride; row:
+    elements of all for one row. work: about how many multiplications a row's step takes.
     """
 
     numbers: bytes
-    packings: tuple[Packing, ...]
+    panels: tuple[Panels, ...]
+    packed: int
     buffers: tuple[tuple[int, int], ...]
     row: int
     work: int
+
+    def scratch(self, rows: int) -> int:
+        """Elements of the buffers for so many rows."""
+        return rows * self.row + 32
 
 
 class Kernel:
@@ -111,33 +93,35 @@ class Kernel:
     def __init__(self, program: Program, lanes: Lanes):
         self.program, self.lanes = program, lanes
         self.code = emit(program, lanes)
-        self.function = objects.function(self.code.text, ENTRY, beside=gemm.module(lanes))
-        self.address = ctypes.cast(self.function, ctypes.c_void_p).value or 0  # type: ignore[arg-type]
+        self.address, pack = objects.addresses(self.code.text, (ENTRY, PACK), beside=gemm.module(lanes))
+        self.function, self._pack = objects.at(self.address), objects.at(pack)
         self._frames: dict[Units, Frame] = {}
         self._kind = ctypes.c_int64 * len(self.code.arguments)
         self.at = {name: i for i, name in enumerate(self.code.arguments)}
         self._streams = {stream: self.at[f"stream.{stream}"] for stream in program.streams}
         self._carries = [self.at[f"carry{k}.in"] for k in range(len(program.carries))]
         self._given = {i: name.partition(".")[2] for name, i in self.at.items() if name.startswith(GIVEN)}
-        matrices = (self.at[f"matrix.{k}"] for k in range(len(self.code.products)))
-        self._weights = [*matrices, *self._given]
+        self._matrices = [m.product.matrix for m in self.code.products]
+        panels, weights = ([self.at[f"{x}.{k}"] for k in range(len(self._matrices))] for x in ("matrix", "weights"))
+        self._panels, self._weights = panels, [*weights, *self._given]
 
     def __call__(
         self,
         layout: Layout,
         reverse: bool,
-        units: Units,
+        frame: Frame,
         streams: Mapping[str, Tensor],
         params: Mapping[str, Tensor],
         carries: Sequence[tuple[Tensor, Tensor]],
     ) -> None:
         """streams: [N, width] by name, rows apart by their stride. carries: before and after, [B, width], each."""
-        frame = self.frame(units)
         shares, count = share(layout, reverse, frame.work)
         arguments = self.arguments(frame)
         arguments[1:7] = [*shares.numbers]
-        weights = self.set_weights(arguments, frame, params)
-        scratch = self.set_buffers(arguments, frame, len(layout), carries[0][0].new_empty)
+        # One tensor for all that is needed during the call; until its end these had to live.
+        scratch = carries[0][0].new_empty(frame.packed + frame.scratch(len(layout)))
+        weights = self.set_weights(arguments, frame, params, scratch.data_ptr())
+        self.set_buffers(arguments, frame, len(layout), scratch.data_ptr() + frame.packed * self.lanes.bytes)
         self.set_carries(arguments, carries)
         for name, stream in streams.items():
             i = self._streams[name]
@@ -151,21 +135,26 @@ class Kernel:
         """New ones, with the numbers that are known."""
         return self._kind.from_buffer_copy(frame.numbers)
 
-    def set_buffers(self, arguments: Arguments, frame: Frame, rows: int, empty: Callable[[int], Tensor]) -> Tensor:
-        """Buffers for so many rows, in one tensor, which is returned: it must live as long as the call."""
-        scratch = empty(rows * frame.row + 2 * self.lanes.count)
-        start, itemsize = scratch.data_ptr(), scratch.itemsize
+    def set_buffers(self, arguments: Arguments, frame: Frame, rows: int, start: int) -> None:
+        """Buffers for so many rows, in ``frame.scratch(rows)`` elements from the address ``start``."""
         for i, size in frame.buffers:
             arguments[i] = start
-            start += rows * size * itemsize
-        return scratch
+            start += rows * size * self.lanes.bytes
 
-    def set_weights(self, arguments: Arguments, frame: Frame, params: Mapping[str, Tensor]) -> list[Tensor]:
-        """The weights, packed, which are returned: they must live as long as the call."""
-        weights = [packing(params[packing.product.matrix]) for packing in frame.packings]
-        weights += [params[name].contiguous() for name in self._given.values()]
+    def set_weights(
+        self, arguments: Arguments, frame: Frame, params: Mapping[str, Tensor], start: int
+    ) -> Sequence[Tensor]:
+        """Packs the weights into ``frame.packed`` elements from the address ``start``.
+
+        Returns what else must live as long as the call: the weights as they are.
+        """
+        weights = [params[name].contiguous() for name in (*self._matrices, *self._given.values())]
         for i, w in zip(self._weights, weights, strict=True):
             arguments[i] = w.data_ptr()
+        for i, panels in zip(self._panels, frame.panels, strict=True):
+            arguments[i] = start
+            start += panels.elements * self.lanes.bytes
+        self._pack(ctypes.addressof(arguments))
         return weights
 
     def set_carries(self, arguments: Arguments, carries: Sequence[tuple[Tensor, Tensor]]) -> None:
@@ -182,17 +171,18 @@ class Kernel:
 
     def _frame(self, units: Units) -> Frame:
         code, buffers = self.code, self.code.schedule.buffers
-        packings = tuple(Packing(m.product, buffers[m.source], units) for m in code.products)
+        panels = tuple(Panels.of(m.product, buffers[m.source], units) for m in code.products)
         known = {letter: units.of(letter) for letter in LETTERS}
         known |= {f"{letter}.padded": units.padded(letter) for letter in LETTERS}
         strides = {name: units.stride(letters) for name, letters in buffers.items()}
         known |= {f"buffer.{name}.stride": stride for name, stride in strides.items()}
-        for i, packing in enumerate(packings):
-            known |= {f"matrix.{i}.count": packing.shape[0], f"matrix.{i}.depth": packing.shape[1]}
+        for i, p in enumerate(panels):
+            known |= {f"matrix.{i}.count": p.count, f"matrix.{i}.depth": p.depth}
         numbers = bytes(self._kind(*(known.get(name, 0) for name in code.arguments)))
         places = tuple((self.at[f"buffer.{name}"], stride) for name, stride in strides.items())
-        work = sum(math.prod(packing.shape) for packing in packings) + units.stride(["H"]) * 16
-        return Frame(numbers, packings, places, sum(strides.values()), work)
+        packed = sum(p.elements for p in panels)
+        work = packed + units.stride(["H"]) * 16
+        return Frame(numbers, panels, packed, places, sum(strides.values()), work)
 
 
 def threads_for(work: int) -> int:

@@ -8,6 +8,7 @@ on the rows beside it.
 
 from functools import cache
 
+from recurra.compile import packing
 from recurra.compile.ir import Function, Lanes, declarations
 
 UNROLLED = 2
@@ -27,9 +28,10 @@ def width(lanes: Lanes) -> int:
 
 @cache
 def module(lanes: Lanes) -> str:
-    """``@multiply(a, a_stride, panels, c, c_stride, rows, depth, count)``: c = a times the panels."""
-    shapes = {(rows, panels) for rows, most in PANELS.items() for panels in (1, most)}
-    return "\n".join([declarations(lanes), *(_tile(lanes, *shape) for shape in sorted(shapes)), _multiply(lanes)])
+    """``@multiply(a, a_stride, panels, c, c_stride, rows, depth, count)``: c = a times the panels; and ``@pack``."""
+    shapes = {(rows, at_once) for rows, most in PANELS.items() for at_once in (1, most)}
+    tiles = (_tile(lanes, *shape) for shape in sorted(shapes))
+    return "\n".join([declarations(lanes), *tiles, _multiply(lanes), packing.functions(lanes)])
 
 
 def _tile(lanes: Lanes, rows: int, panels: int) -> str:
@@ -69,9 +71,9 @@ def _multiply(lanes: Lanes) -> str:
         with f.when(f.let(f"icmp eq i64 %rows, {rows}")):
             most = PANELS[rows]
             whole = f.mul(f.let(f"sdiv i64 %count, {most}"), str(most))
-            for start, stop, panels in (("0", whole, most), (whole, "%count", 1)):
-                with f.loop(start, stop, str(panels)) as p:
-                    _call(f, rows, panels, "%a", f.at("%b", f.mul(p, panel_size)), _column(f, p))
+            for start, stop, at_once in (("0", whole, most), (whole, "%count", 1)):
+                with f.loop(start, stop, str(at_once)) as p:
+                    _call(f, rows, at_once, "%a", f.at("%b", f.mul(p, panel_size)), _column(f, p))
             f.do("ret void")
             f.label(f.name("unreached"))
     # Tiles of nearly equal height: seven rows are four and three, not six and one.

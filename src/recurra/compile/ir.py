@@ -146,6 +146,15 @@ class Function:
         first = self.let(f"insertelement {v.vector} poison, {v.scalar} {scalar}, i64 0")
         return self.let(f"shufflevector {v.vector} {first}, {v.vector} poison, <{v.count} x i32> zeroinitializer")
 
+    def first(self, count: str) -> str:
+        """A mask of so many lanes, all there are at most."""
+        v, kind = self.lanes, f"i{8 * self.lanes.bytes}"
+        number = count if kind == "i64" else self.let(f"trunc i64 {count} to {kind}")
+        one = self.let(f"insertelement {v.integers} poison, {kind} {number}, i64 0")
+        spread = self.let(f"shufflevector {v.integers} {one}, {v.integers} poison, <{v.count} x i32> zeroinitializer")
+        numbers = ", ".join(f"{kind} {i}" for i in range(v.count))
+        return self.let(f"icmp slt {v.integers} <{numbers}>, {spread}")
+
     def fma(self, a: str, b: str, c: str) -> str:
         v = self.lanes.vector
         return self.let(f"call {v} @llvm.fma.{self.lanes.suffix}({v} {a}, {v} {b}, {v} {c})")

@@ -9,13 +9,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from recurra.compile import functions, gemm
+from recurra.compile import functions, gemm, packing
 from recurra.compile.graph import LETTERS, Node, reachable
 from recurra.compile.ir import Function, Lanes, declarations
 from recurra.compile.plan import Column, Program
 from recurra.compile.schedule import KEPT, Level, Multiply, Place, Schedule, Slot, Sums, schedule
 
-ENTRY = "run"
+ENTRY, PACK = "run", "pack"
 # Leaves that are read from what the caller gives by name: for all rows, for each sequence, keys for each sequence.
 GIVEN = ("vector", "mask", "noise")
 
@@ -29,8 +29,8 @@ class Code:
     rows, first, lengths: for each row in the order of the shares, its sequence, the address of its first step in the
     direction of reading, and its steps. direction: 1 or -1. H, R, I: units; H.padded, ...: to whole vectors.
     stream.X, stream.X.stride; buffer.X, buffer.X.stride; vector.X; mask.X [B, ...]; noise.X: keys [B];
-    carryK.in, carryK.out: [B, ...] tensors;
-    matrix.I, matrix.I.depth, matrix.I.count: packed panels of the I-th of ``products``.
+    carryK.in, carryK.out: [B, ...] tensors; matrix.I, matrix.I.depth, matrix.I.count: packed panels of the I-th of
+    ``products``, which ``void pack(ptr arguments)`` fills from weights.I, the matrix as it is.
     """
 
     text: str
@@ -61,14 +61,15 @@ class _Emitter:
         for k in range(len(self.program.carries)):
             names += [f"carry{k}.in", f"carry{k}.out"]
         for i in range(len(self.products)):
-            names += [f"matrix.{i}", f"matrix.{i}.depth", f"matrix.{i}.count"]
+            names += [f"matrix.{i}", f"matrix.{i}.depth", f"matrix.{i}.count", f"weights.{i}"]
         stored = [n for level in self.schedule.levels for n, _ in level.stores]
         given = {f"{n.op}.{n.data[0]}" for n in reachable(stored) if n.op in GIVEN and isinstance(n.data, tuple)}
         return (*names, *sorted(given))
 
     def emit(self) -> Code:
         self._share()
-        text = "\n".join([declarations(self.lanes), gemm.DECLARATION, self.f.text(), self._entry()])
+        parts = declarations(self.lanes), gemm.DECLARATION, packing.DECLARATION
+        text = "\n".join([*parts, self.f.text(), self._entry(), self._pack()])
         return Code(text, self.names, self.schedule, self.products)
 
     def _entry(self) -> str:
@@ -89,6 +90,22 @@ class _Emitter:
         f.do(f"call void @share(ptr %arguments, i64 {share})")
         f.do(f"br label %{head}")
         f.label(done)
+        f.do("ret void")
+        return f.text()
+
+    def _pack(self) -> str:
+        f = Function(f"void @{PACK}(ptr %arguments)", self.lanes)
+
+        def given(name: str) -> str:
+            kind = "ptr" if self._is_pointer(name) else "i64"
+            return f.let(f"load {kind}, ptr {f.at('%arguments', str(self.names.index(name)), 'i64')}")
+
+        for i, m in enumerate(self.products):
+            source = self.schedule.buffers[m.source]
+            sizes = given(source[0]), len(source), given(m.product.letter), m.product.blocks
+            places = given(f"weights.{i}"), given(f"matrix.{i}")
+            numbers = ", ".join([*(f"ptr {place}" for place in places), *(f"i64 {size}" for size in sizes)])
+            f.do(f"call void @{packing.name(m.product.transposed)}({numbers})")
         f.do("ret void")
         return f.text()
 
@@ -124,7 +141,7 @@ class _Emitter:
     @staticmethod
     def _is_pointer(name: str) -> bool:
         room, _, rest = name.partition(".")
-        if room.startswith("carry") or room in GIVEN:
+        if room.startswith("carry") or room in (*GIVEN, "weights"):
             return True
         return room in ("drawn", "bounds", "rows", "first", "lengths") or (
             room in ("stream", "buffer", "matrix") and not rest.endswith((".stride", ".depth", ".count"))
@@ -133,17 +150,13 @@ class _Emitter:
     def _masks(self) -> None:
         """By letter: units in whole vectors, whether some are left, and which lanes of the last vector they fill."""
         f, v = self.f, self.lanes
-        lanes = f"<{', '.join(f'i64 {i}' for i in range(v.count))}>"
         self.whole, self.some_left, self.mask, self.number = {}, {}, {}, {}
         for letter in LETTERS:
             n = self.given[letter]
             left = f.let(f"urem i64 {n}, {v.count}")
             self.whole[letter] = f.let(f"sub i64 {n}, {left}")
             self.some_left[letter] = f.let(f"icmp ne i64 {left}, 0")
-            first = f.let(f"insertelement <{v.count} x i64> poison, i64 {left}, i64 0")
-            filled = f"shufflevector <{v.count} x i64> {first}, <{v.count} x i64> poison"
-            spread = f.let(f"{filled}, <{v.count} x i32> zeroinitializer")
-            self.mask[letter] = f.let(f"icmp slt <{v.count} x i64> {lanes}, {spread}")
+            self.mask[letter] = f.first(left)
             self.number[letter] = f.splat(f.let(f"sitofp i64 {n} to {v.scalar}"))
 
     @contextmanager
@@ -247,7 +260,7 @@ class _RowFunction:
         self.address = f.add(f.integer(given["first"], row), step)
 
     def emit(self) -> None:
-        needed = self._needed()
+        needed = self.level.needed()
         places = [*(p for _, p in self.level.stores), *(self.level.loads[n] for n in needed if n in self.level.loads)]
         places += [slot for loop in self.level.sums for slot in loop.keeps.values()]
         for place in places:
@@ -262,17 +275,6 @@ class _RowFunction:
                     values = [self._value(n, j, mask, known) for n, _ in stores]
                     for value, (_, place) in zip(values, stores, strict=True):
                         self._store(value, place, j, mask)
-
-    def _needed(self) -> list[Node]:
-        found: set[Node] = set()
-        stack = [n for n, _ in self.level.stores]
-        while stack:
-            n = stack.pop()
-            if n not in found:
-                found.add(n)
-                if n not in self.level.loads:
-                    stack.extend(n.args)
-        return sorted(found, key=lambda n: n.index)
 
     def _letters(self, place: Place) -> tuple[str, ...]:
         if isinstance(place, Column):

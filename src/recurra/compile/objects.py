@@ -8,7 +8,7 @@ processes may make the same one at once. The folder is RECURRA_CACHE, or ``recur
 import ctypes
 import hashlib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
@@ -47,15 +47,21 @@ def folder() -> Path:
 
 
 def function(text: str, name: str, arguments: int = 1, beside: str = "") -> Callable[..., None]:
-    """The function of this name of a module, ready to be called with so many addresses; the call releases the GIL.
+    """The function of this name of a module, ready to be called. arguments, beside: as ``at`` and ``addresses``."""
+    (place,) = addresses(text, (name,), beside)
+    return at(place, arguments)
+
+
+def at(address: int, arguments: int = 1) -> Callable[..., None]:
+    """The function at this place, ready to be called with so many addresses; the call releases the GIL."""
+    return ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * arguments)(address)
+
+
+def addresses(text: str, names: Sequence[str], beside: str = "") -> list[int]:
+    """Where the functions of these names of a module lie in memory, compiled or from the disk.
 
     beside: another module, whose functions this one calls. It is compiled and kept apart, once for all who use it.
     """
-    return ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * arguments)(address(text, name, beside))
-
-
-def address(text: str, name: str, beside: str = "") -> int:
-    """Where the function of this name of a module lies in memory, compiled or from the disk."""
     from llvmlite import binding
 
     with _lock:
@@ -66,7 +72,7 @@ def address(text: str, name: str, beside: str = "") -> int:
             engine.add_object_file(binding.object_file.ObjectFileRef.from_data(code))
         engine.finalize_object()
         _engines.append(engine)
-        return int(engine.get_function_address(name))
+        return [int(engine.get_function_address(name)) for name in names]
 
 
 def _target() -> Any:

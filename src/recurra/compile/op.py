@@ -14,7 +14,7 @@ from torch import Tensor
 
 from recurra.cells.base import Cell
 from recurra.compile import reference
-from recurra.compile.cpu import Kernel, Units, kernel
+from recurra.compile.cpu import Frame, Kernel, Units, kernel
 from recurra.compile.plan import plan
 from recurra.compile.reference import units_of
 from recurra.compile.sums import gradient_sums
@@ -34,13 +34,13 @@ def unroll(
     """As ``recurra.compile.unroll``."""
     # The cell's own order: a caller's may differ.
     rest = (*(params[name] for name in cell.given), *initial)
-    tensors = [t for t in (x.values, weight_ih, bias_ih, *rest) if t is not None]
-    if torch.is_grad_enabled() and any(t.requires_grad for t in tensors):
+    tensors = (x.values, weight_ih, bias_ih, *rest)
+    if torch.is_grad_enabled() and any(t is not None and t.requires_grad for t in tensors):
         y, *finals = _Unroll.apply(  # type: ignore[no-untyped-call]
-            cell, x.layout, reverse, x.values, weight_ih, bias_ih, *rest
+            cell, x.layout, reverse, *tensors
         )
     else:
-        y, finals, _ = forward(cell, x.layout, reverse, x.values, weight_ih, bias_ih, *split(cell, rest), keep=False)
+        y, finals, _ = forward(cell, x.layout, reverse, x.values, weight_ih, bias_ih, params, initial, keep=False)
     return x.with_values(y), tuple(finals)
 
 
@@ -56,14 +56,34 @@ def forward(
     keep: bool,
 ) -> tuple[Tensor, list[Tensor], Tensor | None]:
     """Output [N, size], final states and, if ``keep``, what the backward pass starts from."""
-    wx = torch.mm(x, weight_ih.t()) if bias_ih is None else torch.addmm(bias_ih, x, weight_ih.t())
-    run = bound(cell, "train" if keep else "infer", x.dtype, *units_of(cell, weight_ih, initial))
-    streams = {"wx": wx, "output": wx.new_empty(layout.steps, run.widths["output"])}
-    if "saved" in run.widths:
-        streams["saved"] = wx.new_empty(layout.steps, run.widths["saved"])
+    name = "train" if keep else "infer"
+    _, streams, finals = _forward(cell, name, layout, reverse, x, weight_ih, bias_ih, params, initial)
+    return streams["output"], finals, streams.get("saved")
+
+
+def _forward(
+    cell: Cell,
+    name: str,
+    layout: Layout,
+    reverse: bool,
+    x: Tensor,
+    weight_ih: Tensor,
+    bias_ih: Tensor | None,
+    params: Mapping[str, Tensor],
+    initial: Sequence[Tensor],
+) -> tuple["Bound", dict[str, Tensor], list[Tensor]]:
+    """The program of this name, what it wrote, and the final states."""
+    run = bound(cell, name, x.dtype, *units_of(cell, weight_ih, initial))
+    streams = {name: x.new_empty(layout.steps, w) for name, w in run.widths.items() if name != "wx" or not run.room}
+    if run.room:
+        streams["wx"] = streams[run.room][:, : run.widths["wx"]]
+    if bias_ih is None:
+        torch.mm(x, weight_ih.t(), out=streams["wx"])
+    else:
+        torch.addmm(bias_ih, x, weight_ih.t(), out=streams["wx"])
     carries = [(s.contiguous(), s.new_empty(s.shape)) for s in initial]
-    run.kernel(layout, reverse, run.units, streams, params, carries)
-    return streams["output"], [after for _, after in carries], streams.get("saved")
+    run.kernel(layout, reverse, run.frame, streams, params, carries)
+    return run, streams, [after for _, after in carries]
 
 
 @torch.no_grad()
@@ -77,11 +97,7 @@ def show(
     reverse: bool,
 ) -> dict[str, Ragged]:
     """Every state and gate after every step, by name, values [N, size]."""
-    wx = torch.nn.functional.linear(x.values, weight_ih, bias_ih)
-    run = bound(cell, "show", wx.dtype, *units_of(cell, weight_ih, initial))
-    streams = {"wx": wx} | {n: wx.new_empty(len(wx), run.widths[n]) for n in ("output", "shown")}
-    carries = [(s.contiguous(), s.new_empty(s.shape)) for s in initial]
-    run.kernel(x.layout, reverse, run.units, streams, params, carries)
+    run, streams, _ = _forward(cell, "show", x.layout, reverse, x.values, weight_ih, bias_ih, params, initial)
     widths = [run.units.of(letter) for letter in run.kernel.program.streams["shown"]]
     found: dict[str, list[Tensor]] = {}
     for name, block in zip(plan(cell).what, torch.split(streams["shown"], widths, dim=1), strict=True):
@@ -91,18 +107,29 @@ def show(
 
 @dataclass(frozen=True)
 class Bound:
-    """A kernel for certain numbers of units. widths: of its streams."""
+    """A kernel for certain numbers of units.
+
+    widths: of its streams. room: the stream whose rows ``wx``, or going back ``grads``, may lie in; empty if none is.
+    """
 
     kernel: Kernel
     units: Units
+    frame: Frame
     widths: dict[str, int]
+    room: str
 
 
 @cache
 def bound(cell: Cell, name: str, dtype: torch.dtype, hidden: int, projected: int) -> Bound:
     run = kernel(cell, name, dtype)
     units = Units(hidden, projected, run.lanes.count)
-    return Bound(run, units, {stream: units.width(letters) for stream, letters in run.program.streams.items()})
+    widths = {stream: units.width(letters) for stream, letters in run.program.streams.items()}
+    overlay = run.code.schedule.may_overwrite
+    if run.program.backward:
+        rooms = [s for s in ("saved",) if s in widths and widths[s] >= widths["grads"] and overlay(s, "grads")]
+    else:
+        rooms = [s for s in ("saved", "output") if s in widths and widths[s] >= widths["wx"] and overlay("wx", s)]
+    return Bound(run, units, run.frame(units), widths, next(iter(rooms), ""))
 
 
 class _Unroll(torch.autograd.Function):
@@ -131,7 +158,8 @@ class _Unroll(torch.autograd.Function):
             found = through_reference(cell, layout, reverse, (x, weight_ih, bias_ih, *rest), wanted, grads)
         else:
             tensors = (x, weight_ih, bias_ih, *rest)
-            found = backward(cell, layout, reverse, output, saved, tensors, grads, wanted)
+            again = torch._C._autograd._get_current_graph_task_keep_graph()
+            found = backward(cell, layout, reverse, output, saved, tensors, grads, wanted, last=not again)
         return None, None, None, *found
 
 
@@ -149,10 +177,12 @@ def backward(
     tensors: Sequence[Any],
     grads: Sequence[Tensor],
     wanted: Sequence[bool],
+    last: bool = False,
 ) -> list[Tensor | None]:
     """The gradients for x, weight_ih, bias_ih, parameters and initial states; None for what is not wanted.
 
     output, saved: from ``forward``. tensors: what it was given, in that order. grads: of output and final states.
+    last: nobody needs ``saved`` again; its memory may be used for other things.
     """
     x, weight_ih, _, *rest = tensors
     params, initial = split(cell, rest)
@@ -160,14 +190,17 @@ def backward(
     sums = gradient_sums(cell, run.units)
     grad_output, *grad_finals = grads
     streams = {"grad_output": _rows_contiguous(grad_output), "output": output}
-    streams["grads"] = x.new_empty(layout.steps, run.widths["grads"])
     if saved is not None:
         streams["saved"] = saved
+    if saved is not None and last and run.room and not sums.needs_saved:
+        streams["grads"] = saved[:, : run.widths["grads"]]
+    else:
+        streams["grads"] = x.new_empty(layout.steps, run.widths["grads"])
     if sums.needs_previous:
         streams["previous"] = previous(output, initial[0], layout, reverse)
     carries = [(g.contiguous(), g.new_empty(g.shape)) for g in grad_finals]
     named = {name: streams[name] for name in run.widths}
-    run.kernel(layout, reverse, run.units, named, params, carries)
+    run.kernel(layout, reverse, run.frame, named, params, carries)
     return [*sums(streams, x, weight_ih, params, wanted), *(after for _, after in carries)]
 
 

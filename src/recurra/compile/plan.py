@@ -186,7 +186,8 @@ class _Planner:
         saved = 0
         free = {n: Column("previous", i) for i, n in enumerate(self.old[0])}
         free |= {n: Column("output", i) for i, n in enumerate(self.new[0]) if n not in free}
-        for n in _minimum_cut(forward, used, set(free)):
+        # What is known before a step's products comes last: the rest may then lie where ``wx`` was.
+        for n in sorted(_minimum_cut(forward, used, set(free)), key=lambda n: n.op == "state"):
             if n in free:
                 reads[n] = free[n]
             else:

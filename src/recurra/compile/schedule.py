@@ -53,6 +53,18 @@ class Level:
     products: list[Multiply] = field(default_factory=list)
     sums: list[Sums] = field(default_factory=list)
 
+    def needed(self) -> list[Node]:
+        """What the stores are made of, down to what is loaded, arguments first."""
+        found: set[Node] = set()
+        stack = [n for n, _ in self.stores]
+        while stack:
+            n = stack.pop()
+            if n not in found:
+                found.add(n)
+                if n not in self.loads:
+                    stack.extend(n.args)
+        return sorted(found, key=lambda n: n.index)
+
 
 @dataclass(frozen=True)
 class Schedule:
@@ -64,6 +76,18 @@ class Schedule:
     program: Program
     levels: list[Level]
     buffers: dict[str, tuple[str, ...]]
+
+    def may_overwrite(self, read: str, written: str) -> bool:
+        """Whether a row of stream ``written`` may lie over one of stream ``read``: each block has been read by then."""
+        streams, done = self.program.streams, set[Column]()
+        if any(a != b for a, b in zip(streams[read], streams[written], strict=False)):
+            return False
+        for level in self.levels:
+            places = {level.loads.get(n) for n in level.needed()}
+            if any(Column(read, c.index) in places for c in done):
+                return False
+            done |= {p for _, p in level.stores if isinstance(p, Column) and p.stream == written}
+        return True
 
 
 def schedule(program: Program) -> Schedule:

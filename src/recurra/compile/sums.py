@@ -21,7 +21,10 @@ def gradient_sums(cell: Cell, units: Units) -> "GradientSums":
 
 
 class GradientSums:
-    """width: of the stream that the backward program writes. needs_previous: whether the shifted output is read."""
+    """width: of the stream that the backward program writes.
+
+    needs_previous: whether the shifted output is read, here or by that program. needs_saved: what is kept, here.
+    """
 
     def __init__(self, cell: Cell, units: Units):
         planned = plan(cell)
@@ -31,6 +34,7 @@ class GradientSums:
         self._units, self.width = units, units.width(streams["grads"])
         entered = {c.stream for p in planned.products for c in p.inputs}
         self.needs_previous = "previous" in streams or "previous" in entered
+        self.needs_saved = "saved" in entered
         self._wx = self._runs(planned.wx, "H")
         sizes = cell.param_sizes()
         self._known = sizes.keys()  # what is random has no gradient

@@ -58,6 +58,7 @@ class _TorchNN(nn.Module):
         self.suffixes = [f"_l{n}{d}" for n in range(num_layers) for d in (["", "_reverse"] if bidirectional else [""])]
         # torch's names, in torch's order: seeds and optimiser states depend on it.
         rows, output = len(cell.gates) * hidden_size, self._state_sizes[cell.output]
+        self._names: list[list[str]] = []
         for i, suffix in enumerate(self.suffixes):
             features = input_size if i <= bidirectional else output * (1 + bidirectional)
             shapes: dict[str, tuple[int, ...]] = {"weight_ih": (rows, features), "weight_hh": (rows, output)}
@@ -65,8 +66,9 @@ class _TorchNN(nn.Module):
                 shapes |= {"bias_ih": (rows,), "bias_hh": (rows,)}
             if proj_size:
                 shapes["weight_hr"] = (proj_size, hidden_size)
-            for name, shape in shapes.items():
-                self.register_parameter(name + suffix, nn.Parameter(torch.empty(shape, device=device, dtype=dtype)))
+            self._names.append([name + suffix for name in shapes])
+            for name, shape in zip(self._names[i], shapes.values(), strict=True):
+                self.register_parameter(name, nn.Parameter(torch.empty(shape, device=device, dtype=dtype)))
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
@@ -80,20 +82,22 @@ class _TorchNN(nn.Module):
 
     def _run(self, input: Batch, states: dict[str, Tensor] | None) -> tuple[Batch, tuple[Tensor, ...]]:
         """states: argument name -> [L*D, B, size], or [L*D, size] for an input [T, I]. Returns output and the like."""
-        weight = self.get_parameter("weight_ih_l0")
+        weight: Tensor = self.weight_ih_l0  # type: ignore[assignment]
         x = self._ragged(input, weight)
         alone = isinstance(input, Tensor) and input.ndim == 2
-        shapes = [(len(self.suffixes), len(x), size) for size in self._state_sizes.values()]
+        layers, rows, sizes = len(self.suffixes), len(x), self._state_sizes.values()
         if states is None:
-            initial = [x.values.new_zeros(shape) for shape in shapes]
+            # Nobody writes into them: they may be the same for all.
+            zeros = {size: x.values.new_zeros(rows, size) for size in set(sizes)}
+            starts = [tuple(zeros[size] for size in sizes)] * layers
         else:
-            for (name, state), (layers, rows, size) in zip(states.items(), shapes, strict=True):
+            for (name, state), size in zip(states.items(), sizes, strict=True):
                 check_like(name, state, (layers, size) if alone else (layers, rows, size), weight)
             initial = [s.unsqueeze(1) if alone else s for s in states.values()]
-        starts = list(zip(*(s.unbind(0) for s in initial), strict=True))
+            starts = list(zip(*(s.unbind(0) for s in initial), strict=True))
         finals: list[tuple[Tensor, ...]] = []
         directions = 1 + self.bidirectional
-        for first in range(0, len(self.suffixes), directions):
+        for first in range(0, layers, directions):
             if first > 0 and self.dropout > 0:
                 x = x.with_values(nn.functional.dropout(x.values, self.dropout, self.training))
             outputs = []
@@ -102,7 +106,7 @@ class _TorchNN(nn.Module):
                 outputs.append(y.values)
                 finals.append(final)
             x = x.with_values(torch.cat(outputs, -1) if self.bidirectional else outputs[0])
-        last = tuple(torch.stack(s) for s in zip(*finals, strict=True))
+        last = tuple(torch.stack(s) if len(s) > 1 else s[0].unsqueeze(0) for s in zip(*finals, strict=True))
         return self._like(x, input), tuple(s.squeeze(1) for s in last) if alone else last
 
     def _unroll(self, x: Ragged, index: int, initial: tuple[Tensor, ...]) -> tuple[Ragged, tuple[Tensor, ...]]:
@@ -115,18 +119,17 @@ class _TorchNN(nn.Module):
 
         index: of the layer; with two directions, of each layer's forward and then its backward one.
         """
-        suffix = self.suffixes[index]
-        weight_ih, weight_hh = self.get_parameter(f"weight_ih{suffix}"), self.get_parameter(f"weight_hh{suffix}")
+        weight_ih, weight_hh, *rest = (getattr(self, name) for name in self._names[index])
         params: dict[str, Tensor] = {"U": weight_hh}
         bias: Tensor | None = None
         if self.bias and "b" in self.cell.params:
-            bias, params["b"] = self.get_parameter(f"bias_ih{suffix}"), self.get_parameter(f"bias_hh{suffix}")
+            bias, params["b"] = rest[:2]
         elif self.bias:
-            bias = self.get_parameter(f"bias_ih{suffix}") + self.get_parameter(f"bias_hh{suffix}")
+            bias = rest[0] + rest[1]
         elif "b" in self.cell.params:
             params["b"] = weight_hh.new_zeros(weight_hh.shape[0])
         if self.proj_size:
-            params["V"] = self.get_parameter(f"weight_hr{suffix}")
+            params["V"] = rest[-1]
         return weight_ih, bias, params
 
     def _ragged(self, input: Tensor | PackedSequence | Ragged, weight: Tensor) -> Ragged:

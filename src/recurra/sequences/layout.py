@@ -20,6 +20,7 @@ class Layout:
 
     def __init__(self, offsets: Tensor, steps: int, order: Tensor | None = None):
         self.offsets, self.steps, self._order = offsets, steps, order
+        self._count = offsets.shape[0] - 1
         self._packings: dict[bool, tuple[Tensor, Tensor]] = {}
 
     @staticmethod
@@ -38,7 +39,7 @@ class Layout:
         return layout
 
     def __len__(self) -> int:
-        return self.offsets.shape[0] - 1
+        return self._count
 
     @cached_property
     def lengths(self) -> Tensor:
