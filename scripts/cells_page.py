@@ -142,6 +142,9 @@ class _Writer:
                 return product
             both = f"{product}<mo>+</mo>{self.value(args[2], 1)}"
             return f"<mrow><mo>(</mo>{both}<mo>)</mo></mrow>" if within > 1 else both
+        if name == "lost":
+            inside = self.value(args[0], 2)
+            return f"<mn>1</mn><mo>−</mo><mi>exp</mi><mo>(</mo><mo>−</mo>{inside}<mo>)</mo>"
         if name == "cat":
             assert isinstance(args[0], ast.List)
             return f"<mo>[</mo>{'<mo>,</mo>'.join(self.value(a) for a in args[0].elts)}<mo>]</mo>"

@@ -50,7 +50,7 @@ def test_a_kernel_that_errs_or_fails(monkeypatch):
     )
     check = doctor._cell("gru", c, torch.float32)
     assert not check.ok and "NOT as the reference" in check.detail
-    monkeypatch.setattr(objects, "address", lambda *_: 1 / 0)
+    monkeypatch.setattr(objects, "addresses", lambda *_: 1 / 0)
     check = doctor._cell("gru", c, torch.float32)
     assert not check.ok and "ZeroDivisionError" in check.detail
 

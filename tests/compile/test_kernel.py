@@ -231,8 +231,23 @@ SPECIAL = [0.0, -0.0, 1e-40, -1e-40, 1e-30, 1.0, -1.0, 9.0, -9.0, 20.0, 88.5, -8
 SPECIAL += [float("inf"), float("-inf"), float("nan")]
 
 
+@both_dtypes
+def test_softplus_keeps_its_last_digits_where_it_is_small(dtype):
+    @cell(gates=("a",), states=("h",))
+    def soft(wx, h):
+        return torch.nn.functional.softplus(wx) + 0 * h
+
+    x = torch.linspace(-60, 30, 901, dtype=dtype, requires_grad=True).unsqueeze(1)
+    batch_of_one = Ragged(x, torch.arange(902))
+    y, _ = op.unroll(soft, batch_of_one, torch.ones(1, 1, dtype=dtype), None, {}, (x.new_zeros(901, 1),), False)
+    exact = torch.logaddexp(x.double(), x.new_zeros((), dtype=torch.float64))  # torch's softplus is x itself above 20
+    torch.testing.assert_close(y.values.double(), exact, rtol=1e-6 if dtype == torch.float32 else 1e-14, atol=0)
+    (slope,) = torch.autograd.grad(y.values.sum(), x)
+    torch.testing.assert_close(slope, torch.sigmoid(x), rtol=1e-6 if dtype == torch.float32 else 1e-13, atol=1e-30)
+
+
 @pytest.mark.parametrize(
-    "name", ["sigmoid", "tanh", "relu", "exp", "log", "sqrt", "abs", "neg", "square", "reciprocal"]
+    "name", ["sigmoid", "tanh", "relu", "exp", "log", "log1p", "sqrt", "abs", "neg", "square", "reciprocal"]
 )
 @both_dtypes
 def test_functions_at_the_ends_of_their_range(name, dtype):

@@ -146,6 +146,18 @@ def log(f: Function, x: str) -> str:
     return f.choose(negative_or_nan, f.two("fdiv", f.two("fsub", x, x), f.two("fsub", x, x)), result)
 
 
+def log1p(f: Function, x: str) -> str:
+    """log(1 + x), to the last digits also for a small x: what 1 + x loses by rounding is made good (Kahan)."""
+    v = f.lanes
+    one = v.all(1.0)
+    sum_ = f.two("fadd", one, x)
+    added = f.two("fsub", sum_, one)
+    nothing = f.compare("oeq", added, v.all(0.0))
+    whole = f.two("fmul", log(f, sum_), f.two("fdiv", x, f.choose(nothing, one, added)))
+    # An infinite x would be divided by itself.
+    return f.choose(nothing, x, f.choose(f.compare("oeq", x, v.all(math.inf)), x, whole))
+
+
 def _relu(f: Function, x: str) -> str:
     return _at_least(f, x, f.lanes.all(0.0))
 
@@ -218,6 +230,7 @@ OPERATIONS: dict[str, Callable[..., str]] = {
     "sign": _sign,
     "exp": exp,
     "log": log,
+    "log1p": log1p,
     "sigmoid": sigmoid,
     "tanh": tanh,
     "relu": _relu,

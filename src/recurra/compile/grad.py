@@ -133,6 +133,7 @@ RULES: dict[str, Callable[[Graph, Node, Node], list[Node | None]]] = {
     "sign": lambda g, y, d: [None],
     "exp": lambda g, y, d: [g.apply("mul", d, y)],
     "log": lambda g, y, d: [g.apply("div", d, y.args[0])],
+    "log1p": lambda g, y, d: [g.apply("div", d, g.apply("add", g.const(1.0), y.args[0]))],
     "sqrt": lambda g, y, d: [g.apply("div", d, g.apply("mul", g.const(2.0), y))],
     "sigmoid": _sigmoid,
     "tanh": _tanh,

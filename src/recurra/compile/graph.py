@@ -20,7 +20,7 @@ LETTERS = "HRI"
 # Number of arguments of each pointwise operation.
 POINTWISE = {
     **dict.fromkeys(
-        ("neg", "abs", "sign", "exp", "log", "sqrt", "sigmoid", "tanh", "relu", "clamp", "clip_gradient"), 1
+        ("neg", "abs", "sign", "exp", "log", "log1p", "sqrt", "sigmoid", "tanh", "relu", "clamp", "clip_gradient"), 1
     ),
     **dict.fromkeys(("add", "sub", "mul", "div", "maximum", "minimum"), 2),
     **dict.fromkeys(("where_le", "where_lt"), 4),  # a <= b ? x : y

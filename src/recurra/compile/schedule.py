@@ -22,7 +22,7 @@ class Slot:
 Place = Column | Slot
 KEPT = "kept"
 # About how many operations a function takes; others are one. What takes fewer than DEAR is computed again.
-COST = {"exp": 10, "log": 15, "sigmoid": 12, "tanh": 12, "div": 4, "sqrt": 4, "noise": 10}
+COST = {"exp": 10, "log": 15, "log1p": 22, "sigmoid": 12, "tanh": 12, "div": 4, "sqrt": 4, "noise": 10}
 DEAR = 4
 
 

@@ -182,7 +182,7 @@ def _both(op: str, swapped: bool = False) -> Callable[..., Blocks]:
 
 
 _add, _sub, _mul, _div = _both("add"), _both("sub"), _both("mul"), _both("div")
-_exp, _sqrt, _sigmoid, _relu, _log = _each("exp"), _each("sqrt"), _each("sigmoid"), _each("relu"), _each("log")
+_exp, _sqrt, _sigmoid, _relu = _each("exp"), _each("sqrt"), _each("sigmoid"), _each("relu")
 
 
 def _linear(g: Graph, input: Blocks, weight: Any, bias: Any = None) -> Blocks:
@@ -312,7 +312,7 @@ def _hardtanh(g: Graph, x: Any, min_val: float = -1.0, max_val: float = 1.0, inp
 
 def _softplus(g: Graph, x: Any) -> Blocks:
     # log(1 + e^x) as max(x, 0) + log(1 + e^-|x|), which cannot overflow.
-    tail = _log(g, _add(g, _exp(g, _each("neg")(g, _each("abs")(g, x))), 1.0))
+    tail = _each("log1p")(g, _exp(g, _each("neg")(g, _each("abs")(g, x))))
     return _add(g, _relu(g, x), tail)
 
 
@@ -331,7 +331,8 @@ RULES: dict[str, Callable[..., Any]] = {
     "neg": _each("neg"),
     "abs": _each("abs"),
     "exp": _exp,
-    "log": _log,
+    "log": _each("log"),
+    "log1p": _each("log1p"),
     "sqrt": _sqrt,
     "rsqrt": lambda g, x: _div(g, 1.0, _sqrt(g, x)),
     "reciprocal": lambda g, x: _div(g, 1.0, x),
