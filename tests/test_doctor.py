@@ -50,12 +50,13 @@ def test_a_kernel_that_errs_or_fails(monkeypatch):
     )
     check = doctor._cell("gru", c, torch.float32)
     assert not check.ok and "NOT as the reference" in check.detail
-    monkeypatch.setattr(objects, "addresses", lambda *_: 1 / 0)
+    monkeypatch.setattr(objects, "addresses", lambda *_, **__: 1 / 0)
     check = doctor._cell("gru", c, torch.float32)
     assert not check.ok and "ZeroDivisionError" in check.detail
 
 
 def test_the_command_tells_the_machine_the_checks_and_a_runs_layers(tmp_path, monkeypatch):
+    monkeypatch.setattr(doctor, "TOLERANCE", {torch.float32: 1e-5})  # both types are tried above
     (tmp_path / "text.txt").write_text("the cat sat on the mat\n" * 60)
     recurra.train("language-model", tmp_path / "text.txt", out=tmp_path / "run", epochs=1, hidden=8, device="cpu")
     result = CliRunner().invoke(application(), ["doctor", str(tmp_path / "run"), "--json"], catch_exceptions=False)
