@@ -28,7 +28,7 @@ def width(lanes: Lanes) -> int:
 
 @cache
 def module(lanes: Lanes) -> str:
-    """``@multiply(a, a_stride, panels, c, c_stride, rows, depth, count)``: c = a times the panels; and packing."""
+    """``@multiply(a, a_stride, panels, c, c_stride, rows, depth, count)``: c = a times the panels; and ``@pack``."""
     shapes = {(rows, at_once) for rows, most in PANELS.items() for at_once in (1, most)}
     tiles = (_tile(lanes, *shape) for shape in sorted(shapes))
     return "\n".join([declarations(lanes), *tiles, _multiply(lanes), packing.functions(lanes)])
