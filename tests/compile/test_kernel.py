@@ -300,3 +300,28 @@ def test_no_features_and_no_gradient(lengths):
     weight = torch.empty(12, 0, dtype=torch.float64, requires_grad=True)
     y, _ = op.unroll(tied, x, weight, None, dict(layer.params), start(layer, len(lengths)), False)
     assert torch.autograd.grad(y.values.sum(), weight)[0].shape == (12, 0)
+
+
+@every_cell
+def test_a_graph_that_is_kept_gives_the_same_gradients_again(c):
+    layer, x = make(c, 9), batch([4, 0, 7])
+    values = x.values.requires_grad_()
+    y, finals = op.unroll(
+        c, x.with_values(values), layer.weight_ih, layer.bias_ih, dict(layer.params), start(layer, 3), False
+    )
+    entered = [values, layer.weight_ih, layer.bias_ih, *layer.params.values()]
+    total = sum(r.square().sum() for r in (y.values, *finals))
+    output = y.values.clone()
+    # The last time, the memory of what was kept may be written over.
+    first, second, last = (torch.autograd.grad(total, entered, retain_graph=keep) for keep in (True, True, False))
+    for a, b, c_ in zip(first, second, last, strict=True):
+        assert torch.equal(a, b)
+        assert torch.equal(a, c_)
+    assert torch.equal(y.values, output)
+
+
+def test_what_is_kept_shares_its_memory_with_what_comes_before_and_after():
+    rooms = {name: op.bound(CELLS.get("lstm"), name, torch.float64, 5, 0).room for name in ("infer", "train", "back")}
+    assert rooms == {"infer": "", "train": "saved", "back": "saved"}
+    # This one's input blocks are read after others have been kept.
+    assert op.bound(odd, "train", torch.float64, 5, 0).room == ""
