@@ -5,7 +5,7 @@ import copy
 import pytest
 import torch
 
-from recurra.cells import CELLS
+from recurra.cells import CELLS, Mask, cell
 from recurra.compile import path, watch
 from recurra.errors import InputError, UnknownNameError
 from recurra.nn import Bidirectional, Dropout, Recurrent, Stack
@@ -186,3 +186,17 @@ def test_a_gates_value_is_the_gates():
     seen = layer.inspect(x)
     for gate, value in (("i", i.sigmoid()), ("f", f.sigmoid()), ("g", g.tanh()), ("o", o.sigmoid())):
         assert torch.allclose(seen[gate].values, value, atol=1e-6)
+
+
+def test_a_cells_own_random_values_rest_in_evaluation_and_are_not_streamed():
+    @cell(gates=("a",), states=("h",))
+    def masked(wx, h, *, keep=Mask("H")):
+        return (wx + h * keep).tanh()
+
+    layer, x = Recurrent(masked, 3, 40, recurrent_dropout=0.0), batch(5)
+    layer.recurrent_dropout = 0.5
+    assert not torch.equal(layer(x)[0].values, layer(x)[0].values)
+    layer.eval()
+    assert torch.equal(layer(x)[0].values, layer(x)[0].values)
+    with pytest.raises(InputError, match=r"masked has random values of its own \(keep\)"):
+        Stream(layer)

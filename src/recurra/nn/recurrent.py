@@ -209,8 +209,8 @@ class Recurrent(Layer):
         return weights
 
     def _drawn(self, cell: Cell, rows: int) -> dict[str, Tensor]:
-        """The random values of a training step, for each sequence: masks, and keys of what is drawn at each step."""
-        keep = 1 - self.recurrent_dropout
+        """The random values of a call, for each sequence: masks, ones in evaluation, and keys of each step's noise."""
+        keep = 1 - self.recurrent_dropout if self.training else 1.0
         drawn: dict[str, Tensor] = {}
         for name, size in cell.random_sizes().items():
             if cell.random[name].each == "step":

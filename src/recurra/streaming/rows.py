@@ -112,6 +112,10 @@ class Rows:
         prefix: str,
         capacity: int,
     ) -> Recurrence:
+        if cell.random:
+            raise InputError(
+                f"source: {cell.name} has random values of its own ({', '.join(cell.random)}): use its layer"
+            )
         starts = {f"{prefix}{name}": _copy(start[name])[0] for name in start.names}
         states = {name: value.repeat(capacity, 1) for name, value in starts.items()}
         self._start |= starts
