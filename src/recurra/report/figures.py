@@ -244,7 +244,8 @@ def _time_axis(axes: "Axes", events: Events) -> None:
     for t in times:
         step = float(np.interp(t * unit, seconds, steps))
         # Where the training stood still for a while, many times fall on one step: their labels would overlap.
-        if not ticks or step - ticks[-1][0] > 0.1 * steps[-1]:
+        # And the axis on the left has its label there.
+        if step > 0.17 * steps[-1] and (not ticks or step - ticks[-1][0] > 0.1 * steps[-1]):
             ticks.append((step, f"{t:g} {name}"))
     top.set_xticks([step for step, _ in ticks], [label for _, label in ticks])
     top.tick_params(length=0, pad=4, colors=INKS["muted"], labelsize=FONT)
