@@ -65,12 +65,13 @@ def to_keras(layer: Recurrent | Bidirectional, *, return_sequences: bool = True)
     has not, MissingExtraError without Keras.
     """
     keras = _keras()
+    weights = keras_weights(layer)
     made = [_made(keras, part, return_sequences) for part in _parts(layer)]
     built = made[0]
     if isinstance(layer, Bidirectional):
         built = keras.layers.Bidirectional(made[0], merge_mode=MERGES[layer.merge], backward_layer=made[1])
     built.build((None, None, layer.input_size))
-    built.set_weights(keras_weights(layer))
+    built.set_weights(weights)
     return built
 
 

@@ -210,23 +210,24 @@ def _coupled(weights: Weights) -> bool:
 def _read(onnx: Any, node: Any, known: Mapping[str, Array]) -> Recurrent | Bidirectional:
     where = f"{node.op_type} node {node.name or ' '.join(node.output)}"
     attributes = {each.name: onnx.helper.get_attribute_value(each) for each in node.attribute}
-    slots = _slots(where, node, known)
     gates = next(order for operator, order, _ in OPERATORS.values() if operator == node.op_type)
     direction = attributes.get("direction", b"forward").decode()
+    ways = {"forward": [False], "reverse": [True], "bidirectional": [False, True]}[direction]
+    slots = _slots(where, node, known, len(ways), len(gates))
     parts = []
-    for d in range(1 + (direction == "bidirectional")):
+    for d, reverse in enumerate(ways):
         cell = _cell(where, node.op_type, attributes, d, "P" in slots)
-        both = slots["B"][d].chunk(2) if "B" in slots else None
+        bias, recurrent_bias = slots["B"][d].chunk(2) if "B" in slots else (None, None)
+        biases = None if bias is None or recurrent_bias is None else (bias, recurrent_bias)
         others = {"p": reordered(slots["P"][d], THEIRS, OURS)} if "P" in slots else {}
-        matrices, biases = (slots["W"][d], slots["R"][d]), None if both is None else (both[0], both[1])
-        weights = Weights(cell, tuple(gates), *matrices, biases, others, d == 1 or direction == "reverse")
+        weights = Weights(cell, tuple(gates), slots["W"][d], slots["R"][d], biases, others, reverse)
         if cell is lstm_coupled and not _coupled(weights):
             raise InputError(f"input_forget: ONNX does not say which gate follows the other, and {where} depends on it")
         parts.append(weights.layer())
     return joined(parts)
 
 
-def _slots(where: str, node: Any, known: Mapping[str, Array]) -> dict[str, Tensor]:
+def _slots(where: str, node: Any, known: Mapping[str, Array], ways: int, gates: int) -> dict[str, Tensor]:
     """W, R, B and P of a node, those it has. Raises InputError where one is not known, ShapeError where it is wrong."""
     slots = {}
     for slot, name in zip(SLOTS, node.input, strict=False):
@@ -237,6 +238,17 @@ def _slots(where: str, node: Any, known: Mapping[str, Array]) -> dict[str, Tenso
         slots[slot] = torch.from_numpy(np.array(known[name]))
         if slots[slot].dtype not in (torch.float16, torch.float32, torch.float64):
             raise ShapeError(f"{slot} of {where}", "float16, float32 or float64", slots[slot].dtype)
+    rows, features = slots["W"].shape[1:]
+    hidden = rows // gates
+    sizes = {
+        "W": [gates * hidden, features],
+        "R": [gates * hidden, hidden],
+        "B": [2 * gates * hidden],
+        "P": [3 * hidden],
+    }
+    for slot, tensor in slots.items():
+        if list(tensor.shape) != [ways, *sizes[slot]]:
+            raise ShapeError(f"{slot} of {where}", [ways, *sizes[slot]], list(tensor.shape))
     return slots
 
 
