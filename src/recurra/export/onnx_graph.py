@@ -56,7 +56,7 @@ def to_onnx(layer: Layer, path: str | Path | None = None, *, lengths: bool = Tru
 
     layer: Recurrent, Bidirectional or a Stack of them, of the cells ``rnn_tanh``, ``rnn_relu``, ``lstm``,
     ``lstm_peephole``, ``lstm_coupled``, ``gru`` or ``gru_reset_before``; in float32 if ONNX Runtime is to run it, which
-    has kernels for no float64 here. The model takes ``x`` [T, B, I], for any T and B, and gives ``y`` [T, B, F].
+    does not in float64. The model takes ``x`` [T, B, I], for any T and B, and gives ``y`` [T, B, F].
 
     lengths: it also takes ``lengths`` [B] of int32, each 0 to T; y is zero beyond them. Without, all have T steps.
     states: it also takes the initial states, ``h`` and ``c`` [D, B, H] for D directions, in a Stack ``0.h``, ``0.c``

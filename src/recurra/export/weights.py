@@ -16,7 +16,7 @@ from recurra.cells.gru_reset_before import gru_reset_before
 from recurra.errors import InputError, ShapeError
 from recurra.nn import Bidirectional, Layer, Recurrent, Stack
 
-# The cell's matrices that are one below the other in other libraries' recurrent matrix: of all other cells, U alone.
+# Matrices of a cell that other libraries keep one below the other, as their recurrent matrix; of all other cells, U.
 RECURRENT = {gru_reset_before: ("U", "V")}
 
 
@@ -98,7 +98,9 @@ class Weights:
             )
         named = {"weight_ih": own.input} | ({} if bias is None else {"bias_ih": bias})
         named |= {f"params.{name}": value for name, value in params.items()}
-        layer.load_state_dict({name: value.clone() for name, value in named.items()}, assign=True)
+        layer.load_state_dict(
+            {name: value.clone(memory_format=torch.contiguous_format) for name, value in named.items()}, assign=True
+        )
         return layer
 
 
@@ -118,7 +120,9 @@ def levels(layer: Layer, library: str) -> list[Recurrent | Bidirectional]:
     found = list(layer.layers) if isinstance(layer, Stack) else [layer]
     for each in found:
         if not isinstance(each, Recurrent | Bidirectional):
-            raise InputError(f"layer: {library} takes Recurrent, Bidirectional, or a Stack of them, got {_kind(each)}")
+            raise InputError(
+                f"layer: {library} takes Recurrent, Bidirectional, or a Stack of them, got {type(each).__name__}"
+            )
     return found  # type: ignore[return-value]
 
 
@@ -154,7 +158,3 @@ def check_alike(layers: Sequence[Recurrent], library: str) -> None:
     if len(sizes) > 1:
         got = ", ".join(" ".join(str(part) for part in size if part) for size in sorted(sizes))
         raise InputError(f"layer: {library} takes one cell and one number of units for all of these, got {got}")
-
-
-def _kind(x: object) -> str:
-    return type(x).__name__
