@@ -9,7 +9,9 @@ from typer.testing import CliRunner
 from recurra.bench import BENCHMARKS, Point, Spread, Target, _jax, _onnx, summary
 from recurra.bench._compare import Rounds, compare
 from recurra.bench._sides import Case, Sides
+from recurra.cells import CELLS
 from recurra.cli import application
+from recurra.export import onnx_graph
 
 TINY = ["--batch", "2", "--steps", "3", "--hidden", "5", "--cells", "gru", "--rounds", "1", "--quick", "--json"]
 
@@ -118,8 +120,9 @@ def test_onnx_runtime_does_the_same_work_and_is_caught_if_not(kind, monkeypatch)
     alone = Sides(Case(kind, 1, 1, 5, train=False)).theirs
     assert _onnx.stream(alone)(torch.randn(5).numpy()).shape == (5,)
     if kind != "rnn":
-        order = {**_onnx.ORDER, kind.upper(): tuple(range(len(_onnx.ORDER[kind.upper()])))}
-        monkeypatch.setattr(_onnx, "ORDER", order)
+        cell = CELLS.get(kind)
+        operator, _, attributes = onnx_graph.OPERATORS[cell]
+        monkeypatch.setitem(onnx_graph.OPERATORS, cell, (operator, cell.gates, attributes))
         with pytest.raises(RuntimeError, match="does not do the same work"):
             _onnx.stream(alone)
 
