@@ -407,3 +407,17 @@ def test_an_old_page_stays_where_the_new_one_fails(folder):
     with pytest.raises(RunError):
         report.build(folder)
     assert (folder / "report.html").read_text(encoding="utf-8") == html
+
+
+def test_how_far_gradients_reach_is_drawn_and_said(folder):
+    events = writer()
+    plain = {"name": "0", "cell": "rnn_tanh", "flow": [1.0, 0.3, 0.1, 0.0], "memory": 1.0, "saturated": {"h": 0.75}}
+    gated = {"name": "1", "cell": "lstm", "flow": [1.0, 0.9, 0.8, 0.7], "memory": None, "saturated": {"f": 0.25}}
+    before = built(run_folder(folder, events))[1]
+    events[-1]["details"]["health"] = [plain, gated]
+    page = built(run_folder(folder, events))[1]
+    assert "How far gradients reach back" not in before.text
+    assert "layer 0: down to 1/e after 1 steps, mostly saturated: h 75%" in page.text
+    assert "layer 1: down to 1/e after more than 3 steps" in page.text
+    assert "f 25%" not in page.text
+    assert page.count("svg") == before.count("svg") + 1

@@ -161,7 +161,7 @@ def _charts(config: dict[str, Any], events: Events) -> list[dict[str, Any]]:
         _chart("Speed", "", [], [("", figures.speed(events, *small))]),
     ]
     if layers := _flowing(events):
-        legend = list(zip(figures.LAYERS, (layer["name"] for layer in layers), strict=False))
+        legend = list(zip(figures.LAYERS, (f"layer {layer['name']}" for layer in layers), strict=False))
         drawing = figures.flow(layers, 440, 250)
         charts.append(_chart("How far gradients reach back", _flow_note(layers), legend, [("", drawing)], half=True))
     for chart in charts:
@@ -195,7 +195,7 @@ def _flow_note(layers: list[dict[str, Any]]) -> str:
         reach = f"{layer['memory']:.0f}" if layer["memory"] is not None else f"more than {len(layer['flow']) - 1}"
         stuck = [f"{gate} {share:.0%}" for gate, share in layer["saturated"].items() if share > 0.5]
         parts.append(
-            f"{layer['name']}: down to 1/e after {reach} steps"
+            f"layer {layer['name']}: down to 1/e after {reach} steps"
             + (f", mostly saturated: {', '.join(stuck)}" if stuck else "")
         )
     return "; ".join(parts)
