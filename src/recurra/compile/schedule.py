@@ -6,6 +6,7 @@ then through its products, then through the next level. What crosses a level lie
 
 from collections.abc import Callable, Container, Iterable
 from dataclasses import dataclass, field
+from functools import partial
 
 from recurra.compile.graph import Node, Product
 from recurra.compile.plan import Column, Program
@@ -55,15 +56,7 @@ class Level:
 
     def needed(self) -> list[Node]:
         """What the stores are made of, down to what is loaded, arguments first."""
-        found: set[Node] = set()
-        stack = [n for n, _ in self.stores]
-        while stack:
-            n = stack.pop()
-            if n not in found:
-                found.add(n)
-                if n not in self.loads:
-                    stack.extend(n.args)
-        return sorted(found, key=lambda n: n.index)
+        return down([n for n, _ in self.stores], self.loads.__contains__)
 
 
 @dataclass(frozen=True)
@@ -116,15 +109,7 @@ class _Scheduler:
 
     def _needed(self) -> list[Node]:
         """What must be computed or loaded; what a loaded value is made of is not."""
-        found: set[Node] = set()
-        stack = self._roots() + [n for c in self.program.carries for n in c.old]
-        while stack:
-            n = stack.pop()
-            if n not in found:
-                found.add(n)
-                if n not in self.loads:
-                    stack.extend(n.args)
-        return sorted(found, key=lambda n: n.index)
+        return down(self._roots() + [n for c in self.program.carries for n in c.old], self.loads.__contains__)
 
     def schedule(self) -> Schedule:
         for node, place in self.program.writes:
@@ -198,8 +183,7 @@ class _Scheduler:
 
     def _sums(self, level: Level) -> list[Sums]:
         """The sums of a level. What a loop over the units computes at some cost, a later one need not compute again."""
-        stores = [n for n, _ in level.stores]
-        needed = _computed(stores, level.loads)
+        stores, needed = [n for n, _ in level.stores], level.needed()
         depth: dict[Node, int] = {}
         for n in needed:
             inside = 0 if n in level.loads else max((depth[a] for a in n.args), default=0)
@@ -211,11 +195,12 @@ class _Scheduler:
         order, found, known = sorted(loops), list[Sums](), set(level.loads)
         for i, (at, letter) in enumerate(order):
             roots = [n.args[0] for n in loops[at, letter]]
-            here = {n for n in _computed(roots, known) if n.letter == letter and n not in known}
+            here = [n for n in down(roots, partial(_is_known, known)) if n.letter == letter and n not in known]
+            dear = {n for n in here if _cost(n, known) >= DEAR}
             later = [n.args[0] for key in order[i + 1 :] for n in loops[key]] + stores
             keeps: dict[Node, Slot] = {}
-            for n in _first(later, lambda n: n in known or n.op == "rowsum" or (n in here and _cost(n, known) >= DEAR)):  # noqa: B023
-                if n in here:
+            for n in down(later, partial(_is_known, known | dear)):
+                if n in dear:
                     letters = self.buffers.get(KEPT, ())
                     keeps[n] = Slot(KEPT, len(letters))
                     self.buffers[KEPT] = (*letters, letter)
@@ -243,44 +228,24 @@ class _Scheduler:
             self.buffers["crossing"] = tuple(crossing)
 
 
-def _first(roots: Iterable[Node], stop: Callable[[Node], bool]) -> list[Node]:
-    """The nodes where ``stop`` says so, on the way down from the roots."""
-    found, seen, stack = list[Node](), set[Node](), list(roots)
-    while stack:
-        n = stack.pop()
-        if n not in seen:
-            seen.add(n)
-            if stop(n):
-                found.append(n)
-            else:
-                stack.extend(n.args)
-    return sorted(found, key=lambda n: n.index)
-
-
-def _computed(roots: Iterable[Node], known: Container[Node]) -> list[Node]:
-    """All that the roots are made of, down to what is known, itself included; arguments first."""
+def down(roots: Iterable[Node], stop: Callable[[Node], bool]) -> list[Node]:
+    """All that the roots are made of, down to where ``stop`` says so, arguments first."""
     found, stack = set[Node](), list(roots)
     while stack:
         n = stack.pop()
         if n not in found:
             found.add(n)
-            if n not in known:
+            if not stop(n):
                 stack.extend(n.args)
     return sorted(found, key=lambda n: n.index)
 
 
+def _is_known(known: Container[Node], node: Node) -> bool:
+    """Whether a loop over the units need not compute it: sums are there before."""
+    return node in known or node.op == "rowsum"
+
+
 def _cost(node: Node, known: Container[Node]) -> int:
-    """Operations to compute a value from what is known; sums over the row are."""
-    parts = [n for n in _made_of(node, known) if n.op not in ("const", "size", "rowsum")]
-    return sum(COST.get(n.op, 1) for n in parts if n not in known)
-
-
-def _made_of(node: Node, known: Container[Node]) -> list[Node]:
-    found, stack = set[Node](), [node]
-    while stack:
-        n = stack.pop()
-        if n not in found:
-            found.add(n)
-            if n not in known and n.op != "rowsum":
-                stack.extend(n.args)
-    return list(found)
+    """Operations to compute a value from what is known."""
+    parts = [n for n in down([node], partial(_is_known, known)) if not _is_known(known, n)]
+    return sum(COST.get(n.op, 1) for n in parts if n.op not in ("const", "size"))
