@@ -1,6 +1,7 @@
 """A training step of every cell and of every option, against the plain cell of as many gates and its own Python.
 
 The plain cells are rnn-tanh, li-gru, gru and lstm, for one to four gates. A ratio of 0.74 means 1.35 times their time.
+Cells whose recurrence has no matrix product also run over one long sequence, against the LSTM.
 """
 
 from functools import partial
@@ -15,6 +16,7 @@ from recurra.compile.torch_kernels import KERNELS
 from recurra.nn import Recurrent
 
 BATCH, STEPS, HIDDEN, QUICK = (32,), (100,), (64, 128, 256), (64,)
+LONG = 4096
 PLAIN = {1: "rnn-tanh", 2: "li-gru", 3: "gru", 4: "lstm"}
 # Each with the LSTM, which has them all.
 OPTIONS: dict[str, dict[str, Any]] = {
@@ -36,7 +38,20 @@ def jobs(options: Options) -> list[Job]:
     for (b, t, h), ragged, (name, more) in product(grid, kinds, chosen.items()):
         label = f"{name} B {b} T {t} H {h}{' ragged' if ragged else ''}"
         found.append(Job(label, partial(measure, name, more, b, t, h, ragged, options)))
+    scans = [name for name in options.cells or CELLS.names() if not _matrices(CELLS.get(name))]
+    for name, h in product(scans, hidden):
+        found.append(Job(f"{name} T {LONG} H {h}", partial(measure_long, name, h, options)))
     return found
+
+
+def measure_long(name: str, hidden: int, options: Options) -> list[Point]:
+    """A cell without matrix products over one long sequence, against the LSTM."""
+    training = Training(1, LONG, hidden)
+    layer, lstm = (Recurrent(CELLS.get(n), hidden, hidden) for n in (name, "lstm"))
+    peer = timer(training.step(lstm), options.least_seconds)
+    rounds = compare(timer(training.step(layer), options.least_seconds), {"lstm": peer}, options.rounds_or(3, 5))
+    place: Place = {"cell": name, "B": 1, "T": LONG, "H": hidden}
+    return [Point("long / lstm", place, rounds.ratio("lstm"), peer="lstm")]
 
 
 def measure(
@@ -60,14 +75,18 @@ def measure(
 
 def _kind(cell: Cell) -> str:
     """Cells of two products may take longer."""
-    matrices = [p for p in cell.params.values() if len(p.sizes) == 2]
-    return "two products" if len(matrices) > 1 else "cell"
+    return "two products" if _matrices(cell) > 1 else "cell"
+
+
+def _matrices(cell: Cell) -> int:
+    return sum(len(p.sizes) == 2 for p in cell.params.values())
 
 
 TARGETS = (
     *(Target(f"cell {shape} / plain", round(1 / 1.35, 2), each=True) for shape in ("dense", "ragged")),
     *(Target(f"two products {shape} / plain", round(1 / 1.6, 2), each=True) for shape in ("dense", "ragged")),
     *(Target(f"{shape} / its Python", 4.0, each=True) for shape in ("dense", "ragged")),
+    Target("long / lstm", 3.0, each=True),
 )
 
 cells = Benchmark("every cell and option, against the plain cell of as many gates and its own Python", jobs, TARGETS)
