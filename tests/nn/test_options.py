@@ -142,6 +142,7 @@ def test_copies_keep_their_options():
         (LSTM, {"chrono": 1.0}, InputError, "chrono"),
         (LSTM, {"chrono": 10, "bias": False}, InputError, "chrono"),
         (CELLS.get("rnn-tanh"), {"chrono": 10}, InputError, "chrono"),
+        (LSTM, {"clip_gradient": -1.0}, InputError, "clip_gradient: expected 0 or more"),
         (CELLS.get("min-gru"), {"recurrent_dropout": 0.1}, InputError, "no matrix product"),
     ],
 )

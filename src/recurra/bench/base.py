@@ -1,6 +1,5 @@
 """What a benchmark is: jobs that measure points, and targets that the points are held against."""
 
-import statistics
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -55,7 +54,9 @@ class Spread:
 
     @staticmethod
     def of(values: Sequence[float]) -> "Spread":
-        return Spread(statistics.median(values), min(values), max(values), len(values))
+        from statistics import median  # costs the command line's start some milliseconds
+
+        return Spread(median(values), min(values), max(values), len(values))
 
     def __str__(self) -> str:
         return f"{self.median:.3g} ({self.low:.3g} to {self.high:.3g})"

@@ -41,6 +41,8 @@ def variant(
     for state, _ in rates:
         if state not in cell.states:
             raise UnknownNameError(f"state of {cell.name}", state, cell.states)
+    if clip < 0:
+        raise InputError(f"clip_gradient: expected 0 or more, got {clip}")
     if not (dropout or rates or clip):
         return cell
     return _variant(cell, dropout, rates, expected, clip)

@@ -1,7 +1,7 @@
 """Gated recurrent unit with layer normalisation.
 
-    r, z = sigmoid(norm(wx_rz; s) + norm(U h; t) + b)
-    n    = tanh(norm(wx_n; s) + r * norm(V h; t) + b)
+    r, z = sigmoid(norm(wx_rz; s) + norm(U_rz h; t) + b)
+    n    = tanh(norm(wx_n; s) + r * norm(U_n h; t) + b)
     h'   = (1 - z) * n + z * h
 
 norm(x; s) = s * (x - mean(x)) / sqrt(variance(x) + 1e-5), over both gates at once and over the candidate. Ba, Kiros &

@@ -1,6 +1,5 @@
 """recurra bench"""
 
-import sys
 from dataclasses import asdict
 from typing import Annotated
 
@@ -18,7 +17,7 @@ def bench(
     quick: Annotated[bool, typer.Option("--quick", help="A few points, a few rounds.")] = False,
     rounds: Annotated[int, typer.Option(help="At each point; 0: the benchmark's own number.")] = 0,
     threads: Annotated[int, typer.Option(min=0, help="Of all sides; 0: as torch has them.")] = 0,
-    cells: Annotated[str, typer.Option(help=f"Among rnn, gru, lstm; {POINTS}")] = "",
+    cells: Annotated[str, typer.Option(help=f"Among rnn, gru, lstm, or for cells any; {POINTS}")] = "",
     modes: Annotated[str, typer.Option(help=f"Of layers, among train, infer; {POINTS}")] = "",
     batch: Annotated[str, typer.Option(help=f"Sequences in a batch; {POINTS}")] = "",
     steps: Annotated[str, typer.Option(help=f"Steps of a sequence; {POINTS}")] = "",
@@ -60,27 +59,23 @@ def _numbers(option: str, text: str) -> tuple[int, ...]:
 
 def _measure(benchmarks: dict[str, Benchmark], jobs: dict[str, list[Job]], json: bool) -> None:
     from recurra.bench import _onnx
-    from recurra.cli._output import print_json
+    from recurra.cli._output import print_json, say
     from recurra.runs.machine import hardware, versions
 
     machine = {**hardware(), **versions()}
-    _say(", ".join(f"{name} {value}" for name, value in machine.items()))
+    say(", ".join(f"{name} {value}" for name, value in machine.items()))
     if not _onnx.installed():
-        _say("ONNX Runtime is not installed and so no peer: pip install 'recurra[export]'")
+        say("ONNX Runtime is not installed and so no peer: pip install 'recurra[export]'")
     if json:
         print_json({"machine": machine})
     for name, benchmark in benchmarks.items():
         points: list[Point] = []
         for i, job in enumerate(jobs[name]):
-            _say(f"[{name} {i + 1}/{len(jobs[name])}] {job.label}")
+            say(f"[{name} {i + 1}/{len(jobs[name])}] {job.label}")
             for point in job.measure():
                 points.append(point)
                 _print_point(name, point, json)
         _print_summary(name, summary(points, benchmark.targets), json)
-
-
-def _say(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)
 
 
 def _print_point(name: str, point: Point, json: bool) -> None:

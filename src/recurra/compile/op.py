@@ -74,7 +74,7 @@ def _forward(
 ) -> tuple["Bound", dict[str, Tensor], list[Tensor]]:
     """The program of this name, what it wrote, and the final states."""
     run = bound(cell, name, x.dtype, *units_of(cell, weight_ih, initial))
-    streams = {name: x.new_empty(layout.steps, w) for name, w in run.widths.items() if name != "wx" or not run.room}
+    streams = {s: x.new_empty(layout.steps, width) for s, width in run.widths.items() if s != "wx" or not run.room}
     if run.room:
         streams["wx"] = streams[run.room][:, : run.widths["wx"]]
     if bias_ih is None:
