@@ -92,7 +92,7 @@ def test_threads_change_no_bit(dtype, monkeypatch):
     x = torch.randn(4, 230, INPUT, dtype=dtype)
     counts = []
     launch = cpu.launch
-    monkeypatch.setattr("recurra.compile.chain.launch", lambda *a: counts.append(a[-1]) or launch(*a))
+    monkeypatch.setattr("recurra.compile.chain.launch", lambda *a: counts.append(a[-1].threads) or launch(*a))
     monkeypatch.setattr(cpu, "WORTH_A_THREAD", 0)
 
     def run():

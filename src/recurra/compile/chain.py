@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from recurra.compile import objects
-from recurra.compile.cpu import Arguments, Kernel, Units, affine_kernel, kernel, launch, threads_for
+from recurra.compile.cpu import Arguments, Kernel, Units, Ways, affine_kernel, dealt, kernel, launch
 from recurra.compile.ir import Function, Lanes
 from recurra.compile.reference import units_of
 from recurra.compile.shares import Shares, deal_equal
@@ -44,12 +44,12 @@ class Link:
         """All that do not depend on the rows."""
         return type(self._arguments).from_buffer_copy(self._arguments)
 
-    def shares(self, slots: Sequence[int], steps: int, threads: int) -> Shares:
+    def share(self, slots: Sequence[int], steps: int) -> tuple[Shares, Ways]:
         """The rows of these numbers, ``steps`` steps each; without memory every step is a row."""
-        if not self.states:
-            return deal_equal(len(slots) * steps, 1, threads, False)
-        shares = deal_equal(len(slots), steps, threads, False)
-        return replace(shares, rows=np.array(slots, dtype=np.int64)[shares.rows])
+        rows, length = (len(slots), steps) if self.states else (len(slots) * steps, 1)
+        ways = self.kernel.ways(self.frame, rows, rows * length)
+        shares, ways = dealt(deal_equal(rows, length, ways.own, False), ways)
+        return replace(shares, rows=np.array(slots, dtype=np.int64)[shares.rows]) if self.states else shares, ways
 
 
 class Chain(Stepper):
@@ -137,20 +137,20 @@ class Call:
         wanted = slots, steps, torch.get_num_threads()
         if self._aim == wanted:
             return
-        threads = threads_for(max(link.frame.work for link in self.links) * len(slots) * steps)
-        self._shares = [link.shares(slots, steps, threads) for link in self.links]
-        for arguments, shares in zip(self._arguments, self._shares, strict=True):
-            arguments[0:7] = [0, *shares.numbers]
-        self._threads, self._aim = threads, wanted
+        self._shares = [link.share(slots, steps) for link in self.links]
+        for arguments, (shares, _) in zip(self._arguments, self._shares, strict=True):
+            arguments[0:8] = [0, 0, *shares.numbers]
+        self._alone = all(ways.threads == 1 for _, ways in self._shares)
+        self._aim = wanted
 
     def __call__(self, x: int, y: int) -> None:
-        if self._threads == 1:
+        if self._alone:
             self.entry(self.table, x, y)
             return
         for (block, at), address in zip(self._ends, (x, y), strict=True):
             block[at] = address
-        for link, arguments, shares in zip(self.links, self._arguments, self._shares, strict=True):
-            launch(link.kernel, arguments, min(shares.count, self._threads))
+        for link, arguments, (_, ways) in zip(self.links, self._arguments, self._shares, strict=True):
+            launch(link.kernel, arguments, ways)
 
 
 @cache
