@@ -20,7 +20,15 @@ from recurra.errors import InputError, MissingFileError, RunError
 from recurra.files import atomic
 from recurra.heads import HEADS, Meter
 from recurra.modalities import MODALITIES, Modality, Tokens
-from recurra.nn import Bidirectional, Dropout, Recurrent, Stack
+from recurra.nn import (
+    Bidirectional,
+    Dropout,
+    Recurrent,
+    Stack,
+    activation_penalty,
+    embedding_dropout,
+    slowness_penalty,
+)
 from recurra.sequences import Ragged, State
 from recurra.sequences.batches import Batch, Separate, Streams
 
@@ -53,11 +61,15 @@ class TrunkConfig:
     bidirectional: bool = setting(False, "read in both directions")
     merge: Literal["concat", "sum", "mean", "mul"] = setting("concat", "how the two directions are joined")
     input_dropout: float = setting(0.0, "share of the input vectors' elements dropped in training")
+    embedding_dropout: float = setting(0.0, "share of the vocabulary whose vectors are dropped, anew each batch")
     dropout: float = setting(0.0, "share of each layer's output dropped in training")
-    variational: bool = setting(False, "both drop the same elements at every step of a sequence")
+    output_dropout: float = setting(-1.0, "share of the last layer's output dropped in training; -1: as dropout")
+    variational: bool = setting(False, "all of them drop the same elements at every step of a sequence")
     recurrent_dropout: float = setting(0.0, "share of what enters a recurrent product dropped, the same at every step")
     zoneout: float = setting(0.0, "how likely a unit keeps its state of the step before, in training")
     weight_drop: float = setting(0.0, "share of the recurrent matrices' elements dropped in training")
+    activation_penalty: float = setting(0.0, "weight of the mean square of the outputs in the loss (Merity 2017)")
+    slowness_penalty: float = setting(0.0, "weight of the mean square of the outputs' change from step to step")
     clip_gradient: float = setting(0.0, "bound of each element of the gradient from step to step; 0: none")
     learned_state: bool = setting(False, "the initial state is learned; else it is zero")
     chrono: float = setting(0.0, "start the gates' biases for memories of about this many steps; 0: as the cell says")
@@ -67,7 +79,12 @@ class TrunkConfig:
         for name, least in (("layers", 1), ("hidden", 1), ("heads", 1), ("embedding", 0), ("projection", 0)):
             if getattr(self, name) < least:
                 raise InputError(f"trunk.{name}: expected at least {least}, got {getattr(self, name)}")
-        for name in ("input_dropout", "dropout", "recurrent_dropout", "zoneout", "weight_drop"):
+        if self.output_dropout != -1 and not 0 <= self.output_dropout < 1:
+            raise InputError(f"trunk.output_dropout: expected 0 up to but not 1, or -1, got {self.output_dropout}")
+        for name in ("activation_penalty", "slowness_penalty"):
+            if getattr(self, name) < 0:
+                raise InputError(f"trunk.{name}: expected 0 or more, got {getattr(self, name)}")
+        for name in ("input_dropout", "embedding_dropout", "dropout", "recurrent_dropout", "zoneout", "weight_drop"):
             if not 0 <= getattr(self, name) < 1:
                 raise InputError(f"trunk.{name}: expected 0 up to but not 1, got {getattr(self, name)}")
 
@@ -140,6 +157,8 @@ class Model(nn.Module):
         super().__init__()
         self.config, self.modality, self.known = config, modality, known
         self.settings = settings or {}
+        if config.trunk.embedding_dropout and not isinstance(modality, Tokens):
+            raise InputError(f"trunk.embedding_dropout: expected 0, as {config.input} has no vocabulary")
         width = config.trunk.embedding or config.trunk.hidden
         head = HEADS.get(config.output)
         if head.running and config.trunk.bidirectional:
@@ -148,7 +167,8 @@ class Model(nn.Module):
         variational = config.trunk.variational
         self.input_dropout = Dropout(config.trunk.input_dropout, variational=variational)
         self.trunk = config.trunk.build(width)
-        self.output_dropout = Dropout(config.trunk.dropout, variational=variational)
+        own = config.trunk.output_dropout
+        self.output_dropout = Dropout(config.trunk.dropout if own == -1 else own, variational=variational)
         self.head = head(config.head, self.trunk.output_size, known, modality, self.encoder)
 
     @property
@@ -168,24 +188,42 @@ class Model(nn.Module):
 
     def features(self, inputs: Ragged, state: State | None = None) -> tuple[Ragged, Tensor, State]:
         """inputs: encoded sequences. Returns every step's features [N, F], the last ones [B, F], the final state."""
-        x = self.input_dropout(inputs.with_values(self.encoder(inputs.values)))
-        y, state = self.trunk(x, state)
-        last = nn.functional.dropout(self.trunk.last(state), self.output_dropout.p, self.training)
+        y, last, state = self._outputs(inputs, state)
         return self.output_dropout(y), last, state
+
+    def _outputs(self, inputs: Ragged, state: State | None) -> tuple[Ragged, Tensor, State]:
+        """As ``features``, but every step's as the trunk gives them."""
+        x, trunk = self.encoder(inputs.values), self.config.trunk
+        if trunk.embedding_dropout and self.training:
+            x = embedding_dropout(x, inputs.values, self.tokens.size, trunk.embedding_dropout)
+        y, state = self.trunk(self.input_dropout(inputs.with_values(x)), state)
+        last = nn.functional.dropout(self.trunk.last(state), self.output_dropout.p, self.training)
+        return y, last, state
+
+    def _penalty(self, outputs: Ragged, features: Ragged) -> Tensor | float:
+        """What a training loss adds to the head's mean loss. outputs: of the trunk. features: as the head has them."""
+        trunk, penalty = self.config.trunk, 0.0
+        if trunk.activation_penalty:
+            penalty = penalty + trunk.activation_penalty * activation_penalty(features)
+        if trunk.slowness_penalty:
+            penalty = penalty + trunk.slowness_penalty * slowness_penalty(outputs)
+        return penalty
 
     def forward(
         self, inputs: Ragged, targets: Tensor | Ragged | None, state: State | None = None
     ) -> tuple[Tensor, Tensor | float, State]:
         """One training batch. Returns the summed loss in nats, what to divide it by for a mean, the final state."""
-        features, last, state = self.features(inputs, state)
+        outputs, last, state = self._outputs(inputs, state)
+        features = self.output_dropout(outputs)
         total, count = self.head.loss(features, last, targets)
-        return total, count, state
+        return total + count * self._penalty(outputs, features), count, state
 
     def batches(
-        self, frame: "pd.DataFrame", where: str, *, tokens: int, truncation: int, shuffle: bool
+        self, frame: "pd.DataFrame", where: str, *, tokens: int, truncation: int, shuffle: bool, spread: float = 0.0
     ) -> Separate | Streams:
         """Rows as batches of about ``tokens`` steps: streams of ``truncation`` steps for a head that reads running
-        text, unless ``truncation`` is 0, and rows apart otherwise. ``where`` names the data in errors."""
+        text, unless ``truncation`` is 0, and rows apart otherwise. ``where`` names the data in errors. spread: of
+        the streams' drawn truncation."""
         rows = list(frame[self.modality.role])
         inputs = self.begun(rows) if self.head.running else self.modality.encode_all(rows)
         if shuffle:
@@ -193,7 +231,8 @@ class Model(nn.Module):
         if not self.head.running:
             return Separate(inputs, self.head.targets(frame, where), tokens, shuffle=shuffle)
         if truncation:
-            return Streams(inputs.values, max(1, tokens // truncation), truncation, shuffle=shuffle)
+            streams = max(1, tokens // truncation)
+            return Streams(inputs.values, streams, truncation, shuffle=shuffle, spread=spread)
         # Each step's target is the next token, and the last one's the end.
         targets = inputs.values.roll(-1).index_fill(0, inputs.offsets[1:] - 1, self.tokens.end_id)
         return Separate(inputs, inputs.with_values(targets), tokens, shuffle=shuffle)

@@ -202,6 +202,7 @@ def _fit(folder: Path, config: RunConfig, splits: Splits, model: Model, display:
         tokens=settings.batch_tokens,
         truncation=settings.truncation,
         shuffle=True,
+        spread=settings.truncation_spread,
     )
     held_out = model.evaluation_batches(splits.valid, f"{splits.name} (valid)")
     # The test data too are read before anything is written: a mistake in them must not cost a training.
