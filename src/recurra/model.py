@@ -202,12 +202,9 @@ class Model(nn.Module):
 
     def _penalty(self, outputs: Ragged, features: Ragged) -> Tensor | float:
         """What a training loss adds to the head's mean loss. outputs: of the trunk. features: as the head has them."""
-        trunk, penalty = self.config.trunk, 0.0
-        if trunk.activation_penalty:
-            penalty = penalty + trunk.activation_penalty * activation_penalty(features)
-        if trunk.slowness_penalty:
-            penalty = penalty + trunk.slowness_penalty * slowness_penalty(outputs)
-        return penalty
+        trunk = self.config.trunk
+        size = trunk.activation_penalty and trunk.activation_penalty * activation_penalty(features)
+        return size + (trunk.slowness_penalty and trunk.slowness_penalty * slowness_penalty(outputs))
 
     def forward(
         self, inputs: Ragged, targets: Tensor | Ragged | None, state: State | None = None

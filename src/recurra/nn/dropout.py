@@ -39,7 +39,7 @@ class Dropout(nn.Module):
 
 
 def embedding_dropout(vectors: Tensor, ids: Tensor, size: int, p: float) -> Tensor:
-    """Tokens' vectors, of which those of a share of the vocabulary are zeroed wherever they occur, the others scaled up.
+    """Tokens' vectors; those of a share of the vocabulary are zeroed wherever they occur, the others scaled up.
 
     vectors: [N, F]. ids: [N], from 0 to size. Gal & Ghahramani 2016, https://arxiv.org/abs/1512.05287.
     """
