@@ -34,6 +34,16 @@ def randomised(module, dtype=torch.float32):
 SOURCES = {
     **{name: lambda name=name: recurrent(name) for name in CELLS.names()},
     **{f"{name}, no bias": lambda name=name: recurrent(name, bias=False) for name in CELLS.names()},
+    **{
+        f"{name}, residual": lambda name=name: Stack(
+            [recurrent("gru"), recurrent(name, 9, 11 if CELLS.get(name).projects else 9), recurrent("lstm", 9, 9)],
+            residual=True,
+        )
+        for name in CELLS.names()
+    },
+    "residual in residual": lambda: Stack(
+        [recurrent("gru"), Stack([recurrent("lstm", 9), recurrent("gru", 9, 9)], residual=True)], residual=True
+    ),
     "stack": lambda: Stack([recurrent("lstm"), recurrent("gru", 9, 17)], dropout=0.5),
     "stack in a stack": lambda: Stack(
         [recurrent("gru"), Stack([recurrent("lstm-projected", 9), recurrent("lstm", 7)])]
