@@ -335,7 +335,17 @@ def language_model(dtype=torch.float32, **trunk):
 
 
 @both_dtypes
-@pytest.mark.parametrize("trunk", [{}, {"layers": 2, "dropout": 0.5}, {"embedding": 10}, {"cell": "gru"}], ids=str)
+@pytest.mark.parametrize(
+    "trunk",
+    [
+        {},
+        {"layers": 2, "dropout": 0.5},
+        {"embedding": 10},
+        {"cell": "gru"},
+        {"cell": ["gru", "lstm", "gru"], "hidden": [12, 12, 5], "residual": True},
+    ],
+    ids=str,
+)
 def test_a_language_models_stream_equals_the_model(trunk, dtype, close):
     model = language_model(dtype, **trunk)
     ids = model.modality.encode(TEXT)
