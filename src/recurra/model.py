@@ -14,9 +14,9 @@ from safetensors import SafetensorError
 from safetensors.torch import load_model, save_model
 from torch import Tensor, nn
 
-from recurra.cells import CELLS
+from recurra.cells import CELLS, Cell
 from recurra.config import from_dict, setting, to_dict
-from recurra.errors import InputError, MissingFileError, RunError
+from recurra.errors import InputError, MissingFileError, RunError, UnknownNameError
 from recurra.files import atomic
 from recurra.heads import HEADS, Meter
 from recurra.modalities import MODALITIES, Modality, Tokens
@@ -50,14 +50,15 @@ LEAST_BATCHES, LEAST_TOKENS = 20, 128
 class TrunkConfig:
     """Settings of the recurrent layers."""
 
-    cell: str = setting("lstm", "the cell of every layer")
-    layers: int = setting(1, "layers on top of each other")
-    hidden: int = setting(256, "hidden units of each layer and direction")
-    embedding: int = setting(0, "width of the input vectors; 0: as many as hidden units")
+    cell: str | tuple[str, ...] = setting("lstm", "the cell of all layers, or of each, the lowest first")
+    layers: int = setting(1, "layers on top of each other; a list of cells or of hidden units says it itself")
+    hidden: int | tuple[int, ...] = setting(256, "hidden units of each layer and direction, one for all or a list")
+    embedding: int = setting(0, "width of the input vectors; 0: as many as the lowest layer's hidden units")
     projection: int = setting(0, "output units of a cell that projects its state; 0: half as many as hidden")
     gate_bias: dict[str, float] = field(
         default_factory=dict, metadata={"help": "what a gate's bias starts at, such as f = 1.0; else as the cell says"}
     )
+    residual: bool = setting(False, "a layer above the first that is as wide as its input adds it to its output")
     bidirectional: bool = setting(False, "read in both directions")
     merge: Literal["concat", "sum", "mean", "mul"] = setting("concat", "how the two directions are joined")
     input_dropout: float = setting(0.0, "share of the input vectors' elements dropped in training")
@@ -77,8 +78,13 @@ class TrunkConfig:
 
     def __post_init__(self) -> None:
         for name, least in (("layers", 1), ("hidden", 1), ("heads", 1), ("embedding", 0), ("projection", 0)):
-            if getattr(self, name) < least:
-                raise InputError(f"trunk.{name}: expected at least {least}, got {getattr(self, name)}")
+            value = getattr(self, name)
+            if value == () or min(value if isinstance(value, tuple) else [value]) < least:
+                raise InputError(f"trunk.{name}: expected at least {least}, got {value}")
+        counts = {len(value) for value in (self.cell, self.hidden) if isinstance(value, tuple)}
+        if counts and len(counts | {self.layers} - {1}) > 1:
+            got = f"cell {self.cell}, hidden {self.hidden}, layers {self.layers}"
+            raise InputError(f"trunk: expected one entry for each layer in a list, got {got}")
         if self.output_dropout != -1 and not 0 <= self.output_dropout < 1:
             raise InputError(f"trunk.output_dropout: expected 0 up to but not 1, or -1, got {self.output_dropout}")
         for name in ("activation_penalty", "slowness_penalty"):
@@ -88,20 +94,29 @@ class TrunkConfig:
             if not 0 <= getattr(self, name) < 1:
                 raise InputError(f"trunk.{name}: expected 0 up to but not 1, got {getattr(self, name)}")
 
+    @property
+    def each(self) -> list[tuple[Cell, int]]:
+        """Cell and hidden units of every layer, the lowest first. Raises UnknownNameError."""
+        count = next((len(value) for value in (self.cell, self.hidden) if isinstance(value, tuple)), self.layers)
+        cells = self.cell if isinstance(self.cell, tuple) else [self.cell] * count
+        hidden = self.hidden if isinstance(self.hidden, tuple) else [self.hidden] * count
+        return list(zip(map(CELLS.get, cells), hidden, strict=True))
+
     def build(self, width: int) -> Stack:
         """The layers over input vectors of this width."""
+        gates = {gate: None for cell, _ in self.each for gate in cell.gates}
+        for gate in self.gate_bias:
+            if gate not in gates:
+                raise UnknownNameError(f"gate of {', '.join(cell.name for cell, _ in self.each)}", gate, gates)
 
-        cell = CELLS.get(self.cell)
-        projection = (self.projection or max(1, self.hidden // 2)) if cell.projects else 0
-
-        def recurrent(inputs: int, reverse: bool = False) -> Recurrent:
+        def recurrent(cell: Cell, hidden: int, reverse: bool = False) -> Recurrent:
             return Recurrent(
                 cell,
-                inputs,
-                self.hidden,
-                projection_size=projection,
+                width,
+                hidden,
+                projection_size=(self.projection or max(1, hidden // 2)) if cell.projects else 0,
                 reverse=reverse,
-                gate_bias=self.gate_bias,
+                gate_bias={gate: bias for gate, bias in self.gate_bias.items() if gate in cell.gates},
                 heads=self.heads,
                 chrono=self.chrono,
                 learned_state=self.learned_state,
@@ -112,13 +127,13 @@ class TrunkConfig:
             )
 
         layers: list[Recurrent | Bidirectional] = []
-        for _ in range(self.layers):
-            layer: Recurrent | Bidirectional = recurrent(width)
+        for cell, hidden in self.each:
+            layer: Recurrent | Bidirectional = recurrent(cell, hidden)
             if self.bidirectional:
-                layer = Bidirectional(recurrent(width), recurrent(width, reverse=True), merge=self.merge)
+                layer = Bidirectional(recurrent(cell, hidden), recurrent(cell, hidden, reverse=True), merge=self.merge)
             layers.append(layer)
             width = layer.output_size
-        return Stack(layers, dropout=self.dropout, variational=self.variational)
+        return Stack(layers, dropout=self.dropout, variational=self.variational, residual=self.residual)
 
 
 @dataclass(frozen=True)
@@ -159,7 +174,7 @@ class Model(nn.Module):
         self.settings = settings or {}
         if config.trunk.embedding_dropout and not isinstance(modality, Tokens):
             raise InputError(f"trunk.embedding_dropout: expected 0, as {config.input} has no vocabulary")
-        width = config.trunk.embedding or config.trunk.hidden
+        width = config.trunk.embedding or config.trunk.each[0][1]
         head = HEADS.get(config.output)
         if head.running and config.trunk.bidirectional:
             raise InputError("trunk.bidirectional: a model of the next token must not read it beforehand; use false")

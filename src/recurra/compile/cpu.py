@@ -1,7 +1,7 @@
 """A cell's compiled programs and how they are called: packing, buffers, addresses."""
 
 import ctypes
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from threading import Lock
@@ -15,7 +15,7 @@ from recurra.compile import gemm, objects, team, threads
 from recurra.compile.graph import LETTERS, Product
 from recurra.compile.ir import Lanes
 from recurra.compile.llvm import ENTRY, GIVEN, PACK, emit
-from recurra.compile.plan import Program, affine, plan
+from recurra.compile.plan import Program, plan
 from recurra.compile.shares import Shares, deal
 from recurra.sequences.layout import Layout
 
@@ -237,10 +237,10 @@ def kernel(cell: Cell, name: str, dtype: torch.dtype) -> Kernel:
         return _known(cell, name, dtype)
 
 
-def affine_kernel(dtype: torch.dtype) -> Kernel:
-    """The compiled program of a matrix product plus a bias."""
+def kernel_without_cell(program: Callable[[], Program], dtype: torch.dtype) -> Kernel:
+    """The compiled program that this function makes."""
     with _lock:
-        return _affine(dtype)
+        return _plain(program, dtype)
 
 
 @cache
@@ -255,5 +255,5 @@ def build(cell: Cell, name: str, dtype: torch.dtype) -> Kernel:
 
 
 @cache
-def _affine(dtype: torch.dtype) -> Kernel:
-    return Kernel(affine(), objects.widest(SCALARS[dtype]))
+def _plain(program: Callable[[], Program], dtype: torch.dtype) -> Kernel:
+    return Kernel(program(), objects.widest(SCALARS[dtype]))

@@ -261,9 +261,11 @@ def _data(data: Event) -> list[Fact]:
 
 def _layers(trunk: dict[str, Any]) -> str:
     """The recurrent layers in a few words."""
-    layers, ways = trunk.get("layers", 1), "bidirectional " if trunk.get("bidirectional") else ""
-    cell = str(trunk.get("cell", "recurrent")).replace("_", " ").upper()
-    return f"{layers} {ways}{cell} layer{'s' * (layers != 1)} of {trunk.get('hidden', '?')} units"
+    ways = ("residual " if trunk.get("residual") else "") + ("bidirectional " if trunk.get("bidirectional") else "")
+    cell, hidden = trunk.get("cell", "recurrent"), trunk.get("hidden", "?")
+    layers = next((len(value) for value in (cell, hidden) if isinstance(value, list)), trunk.get("layers", 1))
+    cell, hidden = (", ".join(map(str, v)) if isinstance(v, list) else str(v) for v in (cell, hidden))
+    return f"{layers} {ways}{cell.replace('_', ' ').upper()} layer{'s' * (layers != 1)} of {hidden} units"
 
 
 def _model(config: dict[str, Any], start: Event) -> list[Fact]:

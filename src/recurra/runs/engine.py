@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from recurra.cells import CELLS
 from recurra.config import override, to_dict
 from recurra.datasets import Splits
 from recurra.errors import InputError, RunError
@@ -96,7 +95,8 @@ def _command(kind: Task, wanted: dict[str, Any]) -> str:
         if key.startswith("data.columns."):
             words += ["--column", f"{key.removeprefix('data.columns.')}={value}"]
         elif key != "data.source":
-            words += ["--set", f"{key}={value}"]
+            text = ",".join(map(str, value)) if isinstance(value, list | tuple) else value
+            words += ["--set", f"{key}={text}"]
     return shlex.join(words)
 
 
@@ -106,7 +106,7 @@ def _chosen(kind: Task, splits: Splits, settings: dict[str, Any]) -> RunConfig:
     if 0 < changed(base, settings).training.minutes <= BRIEF_MINUTES:
         base = override(base, kind.brief)
     # What a task says of a gate holds for the cells that have it.
-    gates = CELLS.get(changed(base, settings).trunk.cell).gates
+    gates = {gate for cell, _ in changed(base, settings).trunk.each for gate in cell.gates}
     own = {gate: bias for gate, bias in base.trunk.gate_bias.items() if gate in gates}
     chosen = changed(override(base, {"trunk.gate_bias": own}), settings)
     return replace(chosen, data=replace(chosen.data, columns=splits.columns))
