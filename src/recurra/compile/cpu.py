@@ -152,10 +152,11 @@ class Kernel:
     def ways(self, frame: Frame, rows: int, steps: int) -> "Ways":
         """How threads take so many rows of so many steps in all: each its own, or a team's, if half would have none."""
         wanted = threads_for(frame.work * steps)
-        members = min(wanted, frame.work * rows // WORTH_A_MEMBER)
-        if 2 * rows <= wanted and members > 1 and self.code.schedule.splits:
-            return Ways(members, together=True)
-        return Ways(wanted)
+        if 2 * rows > wanted or not self.code.schedule.splits:
+            return Ways(wanted)
+        # Without products nobody waits for anybody.
+        members = min(wanted, frame.work * rows // WORTH_A_MEMBER) if self.code.products else wanted
+        return Ways(members, together=True) if members > 1 else Ways(wanted)
 
     # --- what arguments are made of ---
 
