@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from recurra.datasets.tables import frame_of, read_table
+from recurra.datasets.tables import Plain, frame_of, read_table
 from recurra.errors import DataError, InputError, MissingFileError
 
 ROWS = {
@@ -17,8 +17,8 @@ ROWS = {
 }
 
 
-def read(path: Path, header: bool = True, running: bool = False) -> pd.DataFrame:
-    return read_table(path, "utf-8", header, running)
+def read(path: Path, header: bool = True, plain: Plain = "lines") -> pd.DataFrame:
+    return read_table(path, "utf-8", header, plain)
 
 
 def as_lists(frame: pd.DataFrame) -> dict[str, list[object]]:
@@ -109,7 +109,7 @@ def test_parquet_that_unpacks_to_more_than_memory_is_refused(tmp_path: Path, mon
 def test_plain_text_is_lines_or_one_running_text(tmp_path: Path) -> None:
     path = write(tmp_path / "a.txt", "one\n\ntwo\x85still two\n")
     assert as_lists(read(path)) == {"text": ["one", "", "two\x85still two"]}
-    assert as_lists(read(path, running=True)) == {"text": ["one\n\ntwo\x85still two\n"]}
+    assert as_lists(read(path, plain="whole")) == {"text": ["one\n\ntwo\x85still two\n"]}
 
 
 def test_a_folder_is_a_row_a_file_with_its_sub_folder_as_label(tmp_path: Path) -> None:

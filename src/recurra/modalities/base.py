@@ -72,6 +72,10 @@ class Tokens(Modality):
         """V."""
 
     @abstractmethod
+    def tokens(self, row: Any) -> list[str]:
+        """The row's pieces as a person reads them, one for each step."""
+
+    @abstractmethod
     def unknown(self, row: Any) -> list[str]:
         """The pieces of a row that are in no vocabulary, each once."""
 

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from recurra.config import from_dict, setting, to_dict
 from recurra.errors import InputError
-from recurra.modalities._units import END, UNKNOWN, UNKNOWN_TOKEN, Chars, Pieces, Unit, Words
+from recurra.modalities._units import END, UNKNOWN, UNKNOWN_TOKEN, Chars, Pieces, Row, Unit, Words
 from recurra.modalities.base import Tokens
 from recurra.sequences import Ragged
 
@@ -62,7 +62,8 @@ class Text(Tokens):
 
     Units ``char`` and ``bpe`` are lossless for characters of the vocabulary, with every line end; ``word`` and
     ``space`` keep the words. With ``running`` a line end is the token ``<eos>`` (units ``word`` and ``space``);
-    without, it is white space. Nothing is put at the end of a text: ``end_id`` is there for who needs that.
+    without, it is white space. Nothing is put at the end of a text: ``end_id`` is there for who needs that. A row may
+    also be a list of tokens, which units ``word`` and ``space`` take as they are and the others join.
 
     >>> text = Text.fit(TextConfig(unit="char"), ["hello world"])
     >>> text.encode("hole").tolist()
@@ -80,12 +81,13 @@ class Text(Tokens):
         self.settings, self.unit, self.running = settings, unit, running
 
     @classmethod
-    def fit(cls, config: TextConfig, rows: Iterable[str], running: bool = False) -> Self:
+    def fit(cls, config: TextConfig, rows: Iterable[Row], running: bool = False) -> Self:
         """The vocabulary of the training texts. Raises InputError where they hold no token."""
         if config.unit == "bpe" and not config.max_vocab:
             config = replace(config, max_vocab=BPE_VOCAB)
         texts = _lowered(rows, config.lower)
-        if not any(text if config.unit in ("char", "bpe") else text.strip() for text in texts):
+        lossless = config.unit in ("char", "bpe")
+        if not any(text.strip() if isinstance(text, str) and not lossless else text for text in texts):
             raise InputError(f"column text: nothing but empty texts in {len(texts)} training rows")
         kept = config.min_count, config.max_vocab
         match config.unit:
@@ -102,29 +104,30 @@ class Text(Tokens):
         """V, how many ids there are."""
         return self.unit.size
 
-    def tokens(self, text: str) -> list[str]:
+    def tokens(self, row: Row) -> list[str]:
         """The text's pieces as they are, known or not; they are not cut."""
-        return self.unit.split(*_lowered([text], self.settings.lower))
+        (row,) = _lowered([row], self.settings.lower)
+        return self.unit.split(row) if isinstance(row, str) else list(row)
 
-    def unknown(self, row: str) -> list[str]:
+    def unknown(self, row: Row) -> list[str]:
         """The text's pieces that are in no vocabulary, each once; one that says ``<unk>`` is meant to be unknown."""
         pieces = dict.fromkeys(self.tokens(row))
-        return [p for p in pieces if p != UNKNOWN_TOKEN and UNKNOWN in self.encode(p).tolist()]
+        return [p for p in pieces if p != UNKNOWN_TOKEN and UNKNOWN in self.encode([p]).tolist()]
 
-    def encode(self, row: str) -> Tensor:
+    def encode(self, row: Row) -> Tensor:
         """One text's ids, [T] int64."""
         return self.encode_all([row]).values
 
-    def encode_all(self, rows: Iterable[str]) -> Ragged:
+    def encode_all(self, rows: Iterable[Row]) -> Ragged:
         """All texts' ids: values [N] int64."""
         return self.encode_counted(rows).ragged
 
-    def encode_counted(self, rows: Iterable[str]) -> Encoded:
+    def encode_counted(self, rows: Iterable[Row]) -> Encoded:
         """All texts' ids, with counts of what was lost on the way."""
         rows = list(rows)
         for row in rows:
-            if not isinstance(row, str):
-                raise InputError(f"text: expected a str, got {type(row).__name__} ({row!r})")
+            if not isinstance(row, str) and not (isinstance(row, Sequence) and all(isinstance(t, str) for t in row)):
+                raise InputError(f"text: expected a str or a list of them, got {type(row).__name__} ({row!r})")
         ids, counts = self.unit.encode(_lowered(rows, self.settings.lower))
         values, lengths = torch.from_numpy(ids), torch.from_numpy(counts)
         longest, cut = self.settings.max_length, 0
@@ -135,7 +138,7 @@ class Text(Tokens):
         offsets = torch.cat([torch.zeros(1, dtype=torch.int64), lengths.cumsum(0)])
         return Encoded(Ragged(values, offsets), int((values == UNKNOWN).sum()), cut)
 
-    def notes(self, rows: Iterable[str]) -> list[str]:
+    def notes(self, rows: Iterable[Row]) -> list[str]:
         """How much of these texts is unknown, and how many were cut."""
         return self.encode_counted(rows).notes()
 
@@ -175,5 +178,7 @@ class Text(Tokens):
         return cls(settings, unit, running)
 
 
-def _lowered(texts: Iterable[str], lower: bool) -> list[str]:
-    return [text.lower() for text in texts] if lower else list(texts)
+def _lowered(rows: Iterable[Row], lower: bool) -> list[Row]:
+    if not lower:
+        return list(rows)
+    return [row.lower() if isinstance(row, str) else [token.lower() for token in row] for row in rows]
