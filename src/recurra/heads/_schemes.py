@@ -71,6 +71,16 @@ def tags_of(spans: Sequence[Span], length: int, scheme: str) -> TagRow:
     return tuple(tags)
 
 
+def follows(one: str, other: str) -> bool:
+    """Whether a canonical tag may come right after another.
+
+    >>> follows("B-PER", "E-PER"), follows("B-PER", "E-LOC"), follows("B-PER", "O"), follows("S-PER", "B-LOC")
+    (True, False, False, True)
+    """
+    opened, goes_on = one[0] in "BI", other[0] in "IE"
+    return opened == goes_on and (not opened or one[2:] == other[2:])
+
+
 def illegal_step(tags: TagRow, scheme: str) -> int | None:
     """The first step whose tag no sequence of this scheme can have there; None where all is well."""
     legal = tags_of(spans_of(tags), len(tags), scheme)

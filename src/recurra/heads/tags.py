@@ -10,9 +10,21 @@ from torch.nn import functional
 
 from recurra.config import setting
 from recurra.errors import DataError
-from recurra.heads._schemes import CANONICAL, OUTSIDE, SCHEMES, Span, TagRow, is_span_tag, recognise, spans_of, tags_of
+from recurra.heads._schemes import (
+    CANONICAL,
+    OUTSIDE,
+    SCHEMES,
+    Span,
+    TagRow,
+    follows,
+    is_span_tag,
+    recognise,
+    spans_of,
+    tags_of,
+)
 from recurra.heads.base import Head, Meter, Objective
 from recurra.modalities import Modality
+from recurra.nn import CRF
 from recurra.sequences import Ragged
 
 if TYPE_CHECKING:
@@ -31,14 +43,19 @@ class TagsConfig:
         "plain: tags that stand for themselves; spans: any of the schemes, recognised, or its name; mixed: spans as "
         "conlleval reads them, legal or not; auto: spans where all tags look like it",
     )
+    decoder: Literal["auto", "softmax", "crf"] = setting(
+        "auto", "softmax: each tag by itself; crf: whole sequences of tags; auto: crf for spans"
+    )
 
 
 class Tags(Head):
-    """Chooses one of K tags for each step: a linear layer and softmax cross-entropy.
+    """Chooses one of K tags for each step: a linear layer, then softmax cross-entropy or a CRF.
 
     Tags that form spans (``B-PER I-PER O``) are learnt as BIOES, whatever scheme the data are in, and given back in
-    that of the training data. Spans are counted as conlleval does: right are those whose kind and both ends are. A
-    tag that no training row has cannot be predicted: it counts as wrong, and not in the loss.
+    that of the training data; a CRF gives legal sequences alone (Huang, Xu & Yu 2015, https://arxiv.org/abs/1508.01991;
+    Lample et al. 2016, https://arxiv.org/abs/1603.01360). Spans are counted as conlleval does: right are those whose
+    kind and both ends are. A tag that no training row has cannot be predicted: it counts as wrong, and is left out of
+    the loss, with a CRF all of its row.
     """
 
     config = TagsConfig
@@ -54,6 +71,8 @@ class Tags(Head):
         self.scheme: str = known["scheme"]
         self.objective = Objective("f1" if self.spans else "accuracy", maximise=True, tie="nats_per_token")
         self.output = nn.Linear(width, len(self.labels))
+        wanted = config.decoder == "crf" or (config.decoder == "auto" and self.spans)
+        self.crf = self._crf() if wanted else None
 
     @property
     def spans(self) -> bool:
@@ -89,20 +108,40 @@ class Tags(Head):
     def _unknown(self, tag: str) -> int:
         return UNKNOWN_INSIDE if self.spans and tag[0] in "IE" else UNKNOWN
 
+    def _crf(self) -> CRF:
+        labels = self.labels
+        if not self.spans:
+            return CRF(len(labels))
+        return CRF(
+            len(labels),
+            allowed=torch.tensor([[follows(one, other) for other in labels] for one in labels]),
+            may_begin=torch.tensor([follows(OUTSIDE, label) for label in labels]),
+            may_end=torch.tensor([follows(label, OUTSIDE) for label in labels]),
+        )
+
     def logits(self, features: Ragged) -> Ragged:
         """features: [N, F]. Returns the score of each tag at each step, [N, K]."""
         return features.with_values(self.output(features.values))
 
     def loss(self, features: Ragged, last: Tensor, targets: Ragged) -> tuple[Tensor, Tensor | float]:
-        known = targets.values >= 0
-        logits = self.logits(features).values
-        total = functional.cross_entropy(logits[known], targets.values[known], reduction="sum")
-        return total, known.sum().clamp(min=1)
+        logits, known = self.logits(features), targets.values >= 0
+        if self.crf is None:
+            total = functional.cross_entropy(logits.values[known], targets.values[known], reduction="sum")
+            return total, known.sum().clamp(min=1)
+        complete = torch.ones_like(targets.lengths).index_add(0, targets.layout.rows, known.long() - 1) == 1
+        if not bool(complete.all()):
+            rows = complete.nonzero()[:, 0]
+            logits, targets = logits[rows], targets[rows]
+        return self.crf.loss(logits, targets.values).sum(), float(max(1, len(targets.values)))
 
     def choose(self, features: Ragged) -> tuple[Tensor, Tensor]:
-        """The best tag of each step, [N] int64, and its probability, [N]."""
-        probability, best = self.logits(features).values.softmax(-1).max(-1)
-        return best, probability
+        """The tags of the best sequences, [N] int64, and each one's own probability, [N]."""
+        logits = self.logits(features)
+        if self.crf is None:
+            probability, best = logits.values.softmax(-1).max(-1)
+            return best, probability
+        best = self.crf.best(logits)
+        return best, self.crf.marginals(logits).gather(1, best[:, None])[:, 0]
 
     def decode(self, features: Ragged, last: Tensor) -> list[dict[str, Any]]:
         """Each step's tag and its probability; of spans also where they are, and how sure their least sure step is."""
