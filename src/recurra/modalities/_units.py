@@ -98,12 +98,14 @@ def _code_points(text: str) -> NDArray[np.uint32]:
 class Words(Unit):
     """Words: with punctuation apart, or just what stands between white space.
 
-    ``lines``: whether the end of a line is a token (id 0), as a running text needs it, or white space.
+    ``lines``: whether the end of a line is a token (id 0), as a running text needs it, or white space. ``rare``: the
+    first id of tokens that occur once in training, which stand after all others; ``size`` where there are none.
     """
 
-    def __init__(self, tokens: list[str], kind: Literal["word", "space"], lines: bool):
+    def __init__(self, tokens: list[str], kind: Literal["word", "space"], lines: bool, rare: int = 0):
         self.tokens, self.kind, self.lines = [END_TOKEN, UNKNOWN_TOKEN, *tokens], kind, lines
         self.size = len(self.tokens)
+        self.rare = rare or self.size
         self.chunks = _Chunks({token: i for i, token in enumerate(self.tokens) if i >= SPECIAL}, kind)
 
     @classmethod
@@ -118,7 +120,12 @@ class Words(Unit):
         # A text in which rare words are already replaced says <unk>: the same as unknown here.
         for special in (END_TOKEN, UNKNOWN_TOKEN):
             counts.pop(special, None)
-        return cls(most_common(counts.items(), min_count, max_vocab), kind, lines)
+        tokens = most_common(counts.items(), min_count, max_vocab)
+        return cls(tokens, kind, lines, SPECIAL + sum(counts[token] > 1 for token in tokens))
+
+    def with_more(self, tokens: list[str]) -> "Words":
+        """The same with tokens that training does not have."""
+        return Words([*self.tokens[SPECIAL:], *tokens], self.kind, self.lines, self.rare)
 
     def split(self, text: str) -> list[str]:
         ends = [END_TOKEN] if self.lines else []
