@@ -72,7 +72,7 @@ class Chars(Unit):
 
     @classmethod
     def fit(cls, rows: Sequence[Row], min_count: int, max_vocab: int) -> Self:
-        counts = np.bincount(_code_points("".join(chain.from_iterable(rows))))
+        counts = np.bincount(_code_points("".join(_joined(rows, ""))))
         found = counts.nonzero()[0].tolist()
         return cls(sorted(most_common(((chr(c), int(counts[c])) for c in found), min_count, max_vocab)))
 
@@ -80,7 +80,7 @@ class Chars(Unit):
         return list(text)
 
     def encode(self, rows: Sequence[Row]) -> tuple[Ids, Ids]:
-        texts = ["".join(row) for row in rows]
+        texts = _joined(rows, "")
         codes = _code_points("".join(texts))
         return self.table[np.minimum(codes, len(self.table) - 1)], np.array([len(t) for t in texts], np.int64)
 
@@ -89,6 +89,10 @@ class Chars(Unit):
 
     def to_json(self) -> list[str]:
         return self.characters
+
+
+def _joined(rows: Sequence[Row], between: str) -> list[str]:
+    return [row if isinstance(row, str) else between.join(row) for row in rows]
 
 
 def _code_points(text: str) -> NDArray[np.uint32]:
@@ -277,7 +281,7 @@ class Pieces(Unit):
 
 def _lines(rows: Sequence[Row]) -> tuple[list[str], list[int]]:
     """All lines with their ends, and how many each row has. Half a surrogate pair is no text: it becomes a ?."""
-    texts = (row if isinstance(row, str) else " ".join(row) for row in rows)
+    texts = _joined(rows, " ")
     lines = [
         (text if text.isascii() else text.encode("utf-8", "replace").decode()).splitlines(keepends=True)
         for text in texts
