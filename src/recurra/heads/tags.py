@@ -134,14 +134,13 @@ class Tags(Head):
             logits, targets = logits[rows], targets[rows]
         return self.crf.loss(logits, targets.values).sum(), float(max(1, len(targets.values)))
 
-    def choose(self, features: Ragged) -> tuple[Tensor, Tensor]:
-        """The tags of the best sequences, [N] int64, and each one's own probability, [N]."""
-        logits = self.logits(features)
-        if self.crf is None:
-            probability, best = logits.values.softmax(-1).max(-1)
-            return best, probability
-        best = self.crf.best(logits)
-        return best, self.crf.marginals(logits).gather(1, best[:, None])[:, 0]
+    def best(self, logits: Ragged) -> Tensor:
+        """The tags of the best sequences, [N] int64. logits: values [N, K]."""
+        return logits.values.argmax(-1) if self.crf is None else self.crf.best(logits)
+
+    def probabilities(self, logits: Ragged) -> Tensor:
+        """How probable each tag is at each step, [N, K]; with a CRF given the whole sequence. logits: values [N, K]."""
+        return logits.values.softmax(-1) if self.crf is None else self.crf.marginals(logits)
 
     def decode(self, features: Ragged, last: Tensor) -> list[dict[str, Any]]:
         """Each step's tag and its probability; of spans also where they are, and how sure their least sure step is."""
@@ -187,7 +186,7 @@ class _TagsMeter(Meter):
     def update(self, features: Ragged, last: Tensor, targets: Ragged, rows: Tensor | None) -> None:
         with torch.no_grad():
             total, count = self.head.loss(features, last, targets)
-            best, _ = self.head.choose(features)
+            best = self.head.best(self.head.logits(features))
         self.nats += float(total)
         self.known += int(count)
         self.right += int((best == targets.values).sum())
