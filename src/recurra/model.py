@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from recurra.cells import CELLS, Cell
 from recurra.config import from_dict, setting, to_dict
-from recurra.errors import InputError, MissingFileError, RunError, UnknownNameError
+from recurra.errors import DataError, InputError, MissingFileError, RunError, UnknownNameError
 from recurra.files import atomic
 from recurra.heads import HEADS, Meter
 from recurra.modalities import MODALITIES, Modality, Tokens
@@ -241,13 +241,32 @@ class Model(nn.Module):
         if shuffle:
             tokens = min(tokens, max(LEAST_TOKENS, inputs.values.shape[0] // LEAST_BATCHES))
         if not self.head.running:
-            return Separate(inputs, self.head.targets(frame, where), tokens, shuffle=shuffle)
+            given = self.head.targets(frame, where)
+            if self.head.aligned:
+                assert isinstance(given, Ragged)
+                self._check_aligned(inputs, given, frame, where)
+            return Separate(inputs, given, tokens, shuffle=shuffle)
         if truncation:
             streams = max(1, tokens // truncation)
             return Streams(inputs.values, streams, truncation, shuffle=shuffle, spread=spread)
         # Each step's target is the next token, and the last one's the end.
         targets = inputs.values.roll(-1).index_fill(0, inputs.offsets[1:] - 1, self.tokens.end_id)
         return Separate(inputs, inputs.with_values(targets), tokens, shuffle=shuffle)
+
+    def _check_aligned(
+        self, inputs: Ragged, targets: Tensor | Ragged | None, frame: "pd.DataFrame", where: str
+    ) -> None:
+        """Raises DataError, naming the row, where a row has not as many targets as steps."""
+        assert isinstance(targets, Ragged)
+        wrong = (inputs.lengths != targets.lengths).nonzero()
+        if len(wrong):
+            row = int(wrong[0])
+            steps, given = int(inputs.lengths[row]), int(targets.lengths[row])
+            raise DataError(
+                f"{where}, row {frame.index[row]}: {steps} steps of {self.modality.role}, but {given} "
+                f"{', '.join(self.head.roles)}; each step needs one (a text that is already divided: "
+                "--set modality.unit=space; modality.max_length must not cut it)"
+            )
 
     def begun(self, rows: Sequence[Any]) -> Ragged:
         """Rows as a head that predicts what comes next reads them: encoded, each after an end token."""
@@ -303,6 +322,8 @@ class Model(nn.Module):
                 assert batch.rows is not None
                 for row, result in zip(batch.rows.tolist(), self.head.decode(features, last), strict=True):
                     results[row] = result
+        if self.head.aligned and isinstance(self.modality, Tokens):
+            return [{"tokens": self.modality.tokens(row), **result} for row, result in zip(rows, results, strict=True)]
         return results
 
     def save(self, folder: str | Path) -> None:

@@ -14,7 +14,8 @@ from recurra.runs.config import defaults
 from recurra.tasks import TASKS
 
 TEXTS = ["a good film", "bad", "", "the plot is good and the cast is bad"]
-FRAME = pd.DataFrame({"text": TEXTS, "label": ["up", "down", "up", "down"]})
+TAGS = ["D A N", "A", "", "D N V A C D N V A"]
+FRAME = pd.DataFrame({"text": TEXTS, "label": ["up", "down", "up", "down"], "tags": TAGS})
 
 
 def model(head: str, **settings: object) -> Model:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 FOLDER_VARIABLE = "RECURRA_DATA"
 
-Columns = dict[str, Sequence[str]]
+Columns = dict[str, Sequence[str] | Sequence[tuple[str, ...]]]
 
 
 @dataclass(frozen=True)
@@ -79,8 +79,8 @@ class Dataset:
     """A public data set by name.
 
     size: in words, for the listing. task: the job it is mostly used for. source: who made it and where it is from.
-    read: from the content of each of ``files`` to columns of texts for each split (``train``; ``valid`` and ``test``
-    where the data set has them of its own). defaults: settings that suit it.
+    read: from the content of each of ``files`` to columns of texts, or of tuples of texts, for each split (``train``;
+    ``valid`` and ``test`` where the data set has them of its own). defaults: settings that suit it.
     """
 
     name: str

@@ -14,10 +14,15 @@ if TYPE_CHECKING:
 USUAL_NAMES = {
     role: names.split()
     for role, names in {
-        "text": "text sentence review content body document message comment question tweet title description phrase",
+        "text": "text sentence review content body document message comment question tweet title description phrase "
+        "tokens words",
+        "tags": "tags tag labels label ner_tags pos_tags chunk_tags",
         "label": "label class category sentiment topic target polarity rating stars score y",
     }.items()
 }
+
+# Roles whose values may be lists, which become tuples of texts: a text already divided, and what its tokens are.
+LISTS = ("text", "tags")
 
 
 @dataclass(frozen=True)
@@ -50,9 +55,9 @@ def rows_of(
     InputError where a guess is not possible, DataError where nothing is left.
     """
     chosen, notes = _choose(table, name, roles, columns, familiar or {})
-    frame = frame_of({role: [_text(v, name, i, c) for i, v in table[c].items()] for role, c in chosen.items()})
+    frame = frame_of({role: [_value(role, v, name, i, c) for i, v in table[c].items()] for role, c in chosen.items()})
     for role in roles[1:]:
-        frame[role] = [None if value is None else value.strip() for value in frame[role]]
+        frame[role] = [value.strip() if isinstance(value, str) else value for value in frame[role]]
     if frame.empty:
         raise InputError(f"{name}: there are no rows")
     missing = frame.isna()
@@ -100,8 +105,8 @@ def _choose(
             raise InputError(
                 f"{name}: which column is the {role}? Choose with --column {role}=NAME from {listed}; {HEADER_HINT}"
             )
-    expected = {**dict(zip(roles, roles, strict=True)), **familiar, **columns}
-    guessed = [f"{role} is column {_short(chosen[role])}" for role in roles if chosen[role] != expected[role]]
+    expected = {role: {role, familiar.get(role), columns.get(role)} for role in roles}
+    guessed = [f"{role} is column {_short(chosen[role])}" for role in roles if chosen[role] not in expected[role]]
     said = f"{name}: {', '.join(guessed)} (guessed; choose with --column ROLE=NAME; {HEADER_HINT})"
     return {role: chosen[role] for role in roles}, [said] if guessed else []
 
@@ -125,6 +130,18 @@ def _short(column: str) -> str:
 def _mean_length(values: "Iterable[Any]") -> float:
     lengths = [len(value) for value in values if isinstance(value, str)]
     return sum(lengths) / len(lengths) if lengths else 0.0
+
+
+def _value(role: str, value: Any, name: str, row: Any, column: str) -> str | tuple[str, ...] | None:
+    """A value as text, or as several; None where there is none."""
+    import numpy as np
+
+    if role not in LISTS or not isinstance(value, list | tuple | np.ndarray):
+        return _text(value, name, row, column)
+    parts = tuple(part if part in ("", " ") else _text(part, name, row, column) for part in value)
+    if None in parts:
+        raise DataError(f"{name}, row {row}, column {column}: item {parts.index(None) + 1} is missing")
+    return parts or None  # type: ignore[return-value]
 
 
 def _text(value: Any, name: str, row: Any, column: str) -> str | None:

@@ -12,7 +12,7 @@ from recurra.datasets.base import Dataset
 from recurra.datasets.columns import Rows, rows_of
 from recurra.datasets.sets import DATASETS
 from recurra.datasets.split import describe, split_rows, split_text
-from recurra.datasets.tables import frame_of, read_table
+from recurra.datasets.tables import Plain, frame_of, read_table
 from recurra.errors import InputError, MissingFileError
 
 if TYPE_CHECKING:
@@ -72,19 +72,21 @@ def load(
 ) -> Splits:
     """Reads the rows and divides what is not divided already.
 
-    roles: the columns wanted, the input first. running: a language model's data: a plain text file is one row, and
-    one row is divided at the end of a line. frame: a pandas or polars frame instead of ``config.source``.
+    roles: the columns wanted, the input first; with ``tags``, plain text files are CoNLL columns. running: a language
+    model's data: a plain text file is one row, and one row is divided at the end of a line. frame: a pandas or polars
+    frame instead of ``config.source``.
     familiar: role to a column that is taken where the data have it; that of ``config.columns`` they must have. Files
     for validation and test may call their columns otherwise than the training rows do; a note says what was guessed.
     Raises MissingFileError, DataError or InputError.
     """
     source = frame if frame is not None else config.source or default_dataset
-    name, tables, dataset = _tables(source, config.encoding, config.header, running)
+    plain = _plain(roles, running)
+    name, tables, dataset = _tables(source, config.encoding, config.header, plain)
     parts = {part: rows_of(table, name, roles, config.columns, familiar) for part, table in tables.items()}
     columns = parts["train"].columns
     for part, path in (("valid", config.valid), ("test", config.test)):
         if path:
-            table = read_table(Path(path), config.encoding, config.header, running)
+            table = read_table(Path(path), config.encoding, config.header, plain)
             parts[part] = rows_of(table, path, roles, {}, familiar=columns)
     notes = list(dict.fromkeys(note for rows in parts.values() for note in rows.notes))
     frames = {part: rows.frame for part, rows in parts.items()}
@@ -124,15 +126,20 @@ def read_rows(
     columns, familiar, keep_empty: as for ``rows_of``. A data set without test rows of its own gives all its rows, and
     a note says so. Raises as ``load`` does.
     """
-    name, tables, dataset = _tables(source, encoding, header, running)
+    name, tables, dataset = _tables(source, encoding, header, _plain(roles, running))
     rows = rows_of(tables.get("test", tables["train"]), name, roles, columns, familiar, keep_empty)
     if dataset and "test" not in tables:
         rows.notes.append(f"{name}: a data set without test rows of its own; these are all its rows")
     return rows
 
 
+def _plain(roles: tuple[str, ...], running: bool) -> Plain:
+    """How plain text files are read for these roles."""
+    return "whole" if running else "columns" if "tags" in roles else "lines"
+
+
 def _tables(
-    source: Any, encoding: str, header: bool, running: bool
+    source: Any, encoding: str, header: bool, plain: Plain
 ) -> "tuple[str, dict[str, pd.DataFrame], Dataset | None]":
     """Name, split to table, and the data set where it is one."""
     if not isinstance(source, str | Path):
@@ -140,7 +147,7 @@ def _tables(
     if not str(source):
         raise InputError("data: expected a file, a folder, a frame or a data set's name, got nothing")
     if os.path.exists(source):  # unlike Path's, it answers for what could be no path at all
-        return str(source), {"train": read_table(Path(source), encoding, header, running)}, None
+        return str(source), {"train": read_table(Path(source), encoding, header, plain)}, None
     names = DATASETS.names()
     key = str(source).replace("_", "-")
     if key not in names:

@@ -1,4 +1,4 @@
-"""Rows of named columns from CSV, TSV, JSON lines, Parquet, plain text and folders of plain text."""
+"""Rows of named columns from CSV, TSV, JSON lines, Parquet, CoNLL columns, plain text and folders of plain text."""
 
 import csv
 import io
@@ -7,7 +7,7 @@ import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from recurra.datasets.files import check_memory, data_suffix, decode, read_bytes
 from recurra.errors import DataError, InputError, MissingFileError
@@ -18,7 +18,11 @@ if TYPE_CHECKING:
 DELIMITED = (".csv", ".tsv", ".tab")
 JSON = (".jsonl", ".ndjson", ".json")
 PARQUET = (".parquet", ".pq")
+CONLL = (".conll", ".iob", ".iob2", ".bio")
 HEADER_HINT = "if the first row is data, say --set data.header=false"
+
+# What plain text is: a row a line, a row in all, or CoNLL columns.
+Plain = Literal["lines", "whole", "columns"]
 
 
 def frame_of(columns: Mapping[str, Sequence[Any]]) -> "pd.DataFrame":
@@ -31,12 +35,12 @@ def frame_of(columns: Mapping[str, Sequence[Any]]) -> "pd.DataFrame":
     return frame
 
 
-def read_table(path: Path, encoding: str, header: bool, running: bool) -> "pd.DataFrame":
+def read_table(path: Path, encoding: str, header: bool, plain: Plain) -> "pd.DataFrame":
     """The rows of a file or folder, with the columns that it has.
 
-    Plain text, which is every file whose suffix is not a table's, has one column, ``text``: its lines are the rows,
-    or with ``running`` all of it is one row. A folder has a row for each plain text file below it, and with
-    sub-folders a column ``label`` with the sub-folder's name.
+    Plain text is every file whose suffix is not a table's; ``plain`` says how it is read. In lines or whole it has one
+    column, ``text``. A folder has a row for each plain text file below it, and with sub-folders a column ``label`` with
+    the sub-folder's name.
     """
     if path.is_dir():
         return _folder(path, encoding)
@@ -50,7 +54,40 @@ def read_table(path: Path, encoding: str, header: bool, running: bool) -> "pd.Da
         return _delimited(text, path, header, tabs=suffix != ".csv")
     if suffix in JSON:
         return _json(text, path)
-    return frame_of({"text": [text] if running else text.removesuffix("\n").split("\n")})
+    if suffix in CONLL or plain == "columns":
+        return frame_of(conll_columns(text, path))
+    return frame_of({"text": [text] if plain == "whole" else text.removesuffix("\n").split("\n")})
+
+
+def conll_columns(text: str, where: object) -> dict[str, list[tuple[str, ...]]]:
+    """Sentences in the columns of the CoNLL shared tasks: a token a line, an empty line after each sentence.
+
+    Columns stand between tabs, or else white space. The first is ``text``, the last ``tags``, those between are called
+    2, 3 and so on; each is a tuple a sentence. ``-DOCSTART-`` lines are left out. Raises DataError for a line that has
+    not as many columns as the first one.
+
+    >>> conll_columns("EU NNP B-ORG\\nrejects VBZ O\\n\\nPeter NNP B-PER\\n", "a.conll")["tags"]
+    [('B-ORG', 'O'), ('B-PER',)]
+    """
+    sentences: list[list[list[str]]] = [[]]
+    first: list[str] = []
+    for number, line in enumerate(text.split("\n"), 1):
+        if not line.strip():
+            sentences.append([])
+            continue
+        fields = line.strip("\r ").split("\t") if "\t" in line else line.split()
+        if fields[0] == "-DOCSTART-":
+            continue
+        first = first or fields
+        if len(fields) != len(first) or not all(fields):
+            raise DataError(
+                f"{where}, line {number}: expected {len(first)} columns as on the first line, with a text in each, "
+                f"got {line!r}"
+            )
+        sentences[-1].append(fields)
+    kept = [sentence for sentence in sentences if sentence]
+    names = ["text", *map(str, range(2, len(first))), *["tags"] * (len(first) > 1)]
+    return {name: [tuple(fields[i] for fields in sentence) for sentence in kept] for i, name in enumerate(names)}
 
 
 def _folder(path: Path, encoding: str) -> "pd.DataFrame":

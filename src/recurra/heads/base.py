@@ -54,13 +54,15 @@ class Head(nn.Module, ABC):
     """The last part of a model.
 
     ``config`` is the class of its settings, ``roles`` the data columns it learns from beside the input,
-    ``running`` whether it reads one running sequence (the next token) or rows apart.
+    ``running`` whether it reads one running sequence (the next token) or rows apart, ``aligned`` whether each step
+    of the input has a target of its own. ``objective`` may depend on the settings.
     """
 
     config: ClassVar[type]
     roles: ClassVar[tuple[str, ...]] = ()
     running: ClassVar[bool] = False
-    objective: ClassVar[Objective]
+    aligned: ClassVar[bool] = False
+    objective: Objective
 
     @classmethod
     @abstractmethod

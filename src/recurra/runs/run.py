@@ -192,7 +192,12 @@ def load_splits(
     task = TASKS.get(config.task)
     running = HEADS.get(task.output).running
     return load_data(
-        config.data, task.roles, running=running, default_dataset=task.dataset, frame=frame, familiar=familiar
+        config.data,
+        task.roles,
+        running=running,
+        default_dataset=task.dataset,
+        frame=frame,
+        familiar={**task.columns, **(familiar or {})},
     )
 
 
