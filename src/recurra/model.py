@@ -45,7 +45,9 @@ class TrunkConfig:
     cell: str = setting("lstm", "the cell of every layer")
     layers: int = setting(1, "layers on top of each other")
     hidden: int = setting(256, "hidden units of each layer and direction")
-    embedding: int = setting(0, "width of the input vectors; 0: as many as hidden units")
+    embedding: int = setting(
+        0, "width of the input vectors; 0: of tokens as many as hidden units, of series their channels as they are"
+    )
     projection: int = setting(0, "output units of a cell that projects its state; 0: half as many as hidden")
     gate_bias: dict[str, float] = field(
         default_factory=dict, metadata={"help": "what a gate's bias starts at, such as f = 1.0; else as the cell says"}
@@ -140,7 +142,7 @@ class Model(nn.Module):
         super().__init__()
         self.config, self.modality, self.known = config, modality, known
         self.settings = settings or {}
-        width = config.trunk.embedding or config.trunk.hidden
+        width = config.trunk.embedding or modality.width(config.trunk.hidden)
         head = HEADS.get(config.output)
         if head.running and config.trunk.bidirectional:
             raise InputError("trunk.bidirectional: a model of the next token must not read it beforehand; use false")
@@ -168,7 +170,10 @@ class Model(nn.Module):
 
     def features(self, inputs: Ragged, state: State | None = None) -> tuple[Ragged, Tensor, State]:
         """inputs: encoded sequences. Returns every step's features [N, F], the last ones [B, F], the final state."""
-        x = self.input_dropout(inputs.with_values(self.encoder(inputs.values)))
+        values = inputs.values
+        if values.is_floating_point():  # which a modality gives in float32, whatever the weights are in
+            values = values.to(next(self.parameters()).dtype)
+        x = self.input_dropout(inputs.with_values(self.encoder(values)))
         y, state = self.trunk(x, state)
         last = nn.functional.dropout(self.trunk.last(state), self.output_dropout.p, self.training)
         return self.output_dropout(y), last, state

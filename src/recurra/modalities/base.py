@@ -44,6 +44,10 @@ class Modality(ABC):
         """A sequence's steps in a form that a person can read."""
 
     @abstractmethod
+    def width(self, hidden: int) -> int:
+        """The width of the vectors that layers of so many hidden units read, where nobody has chosen one."""
+
+    @abstractmethod
     def encoder(self, width: int) -> nn.Module:
         """A new module from encoded values, [N] or [N, I], to [N, width]."""
 
@@ -74,6 +78,9 @@ class Tokens(Modality):
     @abstractmethod
     def unknown(self, row: Any) -> list[str]:
         """The pieces of a row that are in no vocabulary, each once."""
+
+    def width(self, hidden: int) -> int:
+        return hidden
 
     @abstractmethod
     def encoder(self, width: int) -> nn.Embedding:
