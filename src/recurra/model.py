@@ -53,7 +53,9 @@ class TrunkConfig:
     cell: str | tuple[str, ...] = setting("lstm", "the cell of all layers, or of each, the lowest first")
     layers: int = setting(1, "layers on top of each other; a list of cells or of hidden units says it itself")
     hidden: int | tuple[int, ...] = setting(256, "hidden units of each layer and direction, one for all or a list")
-    embedding: int = setting(0, "width of the input vectors; 0: as many as the lowest layer's hidden units")
+    embedding: int = setting(
+        0, "width of the input vectors; 0: of tokens as many as the lowest layer's units, of series as many as channels"
+    )
     projection: int = setting(0, "output units of a cell that projects its state; 0: half as many as hidden")
     gate_bias: dict[str, float] = field(
         default_factory=dict, metadata={"help": "what a gate's bias starts at, such as f = 1.0; else as the cell says"}
@@ -174,7 +176,7 @@ class Model(nn.Module):
         self.settings = settings or {}
         if config.trunk.embedding_dropout and not isinstance(modality, Tokens):
             raise InputError(f"trunk.embedding_dropout: expected 0, as {config.input} has no vocabulary")
-        width = config.trunk.embedding or config.trunk.each[0][1]
+        width = config.trunk.embedding or modality.natural_width(config.trunk.each[0][1])
         head = HEADS.get(config.output)
         if head.running and config.trunk.bidirectional:
             raise InputError("trunk.bidirectional: a model of the next token must not read it beforehand; use false")
@@ -208,7 +210,10 @@ class Model(nn.Module):
 
     def _outputs(self, inputs: Ragged, state: State | None) -> tuple[Ragged, Tensor, State]:
         """As ``features``, but every step's as the trunk gives them."""
-        x, trunk = self.encoder(inputs.values), self.config.trunk
+        values, trunk = inputs.values, self.config.trunk
+        if values.is_floating_point():  # which a modality gives in float32, whatever the weights are in
+            values = values.to(next(self.parameters()).dtype)
+        x = self.encoder(values)
         if trunk.embedding_dropout and self.training:
             x = embedding_dropout(x, inputs.values, self.tokens.size, trunk.embedding_dropout)
         y, state = self.trunk(self.input_dropout(inputs.with_values(x)), state)

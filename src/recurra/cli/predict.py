@@ -39,9 +39,11 @@ def predict(
 
 
 def _answer(result: dict[str, Any]) -> str:
-    """A prediction in a few words: tags, a label, or the likeliest next tokens, with probabilities."""
+    """A prediction in a few words: tags, a number, a label, or the likeliest next tokens, with probabilities."""
     if "tags" in result:
         return " ".join(result["tags"])
+    if "number" in result:
+        return "\t".join(f"{result[name]:.6g}" for name in ("number", "low", "high") if name in result)
     if "label" in result:
         return f"{result['label']}\t{result['probability']:.3f}"
     return " ".join(f"{n['token']!r}:{n['probability']:.3f}" for n in result["next"])

@@ -1,6 +1,6 @@
-"""Which column plays which role, and its values as text."""
+"""Which column plays which role, and its values as that role has them: text, numbers, series of numbers."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +18,8 @@ USUAL_NAMES = {
         "tokens words",
         "tags": "tags tag labels label ner_tags pos_tags chunk_tags",
         "label": "label class category sentiment topic target polarity rating stars score y",
+        "number": "number value target rating stars score price amount y",
+        "series": "series signal values sequence recording channels x",
     }.items()
 }
 
@@ -27,7 +29,7 @@ LISTS = ("text", "tags")
 
 @dataclass(frozen=True)
 class Rows:
-    """Rows whose columns are the roles, as text.
+    """Rows whose columns are the roles: ``number`` a float, ``series`` an array [T, I], all others text.
 
     frame: index ``row``, the number of the row in its source, from 1. columns: role to the source's column.
     notes: what a person should know, in sentences.
@@ -55,15 +57,23 @@ def rows_of(
     InputError where a guess is not possible, DataError where nothing is left.
     """
     chosen, notes = _choose(table, name, roles, columns, familiar or {})
-    frame = frame_of({role: [_value(role, v, name, i, c) for i, v in table[c].items()] for role, c in chosen.items()})
-    for role in roles[1:]:
-        frame[role] = [value.strip() if isinstance(value, str) else value for value in frame[role]]
+    from recurra import arrays  # numpy takes its time
+
+    # The values that are no text: each is read from what is there and where it stands; None is a missing one.
+    readers: dict[str, Callable[[Any, str], Any]] = dict.fromkeys(LISTS, _pieces)
+    readers |= {"number": arrays.number, "series": arrays.series}
+    values: dict[str, list[Any]] = {}
+    for role, c in chosen.items():
+        read: Callable[[Any, str], Any] = readers.get(role, _text if role == roles[0] else _label)
+        values[role] = [read(value, f"{name}, row {i}, column {c}") for i, value in table[c].items()]
+    frame = frame_of(values)
     if frame.empty:
         raise InputError(f"{name}: there are no rows")
     missing = frame.isna()
     if missing.to_numpy().any() and keep_empty:
         parts = [f"{n:,} of {len(missing):,} rows have no {role}" for role, n in missing.sum().items() if n]
-        frame = frame.mask(missing, "")
+        empty = {role: arrays.series([], role) if role == "series" else "" for role in roles}
+        frame = frame_of({role: [empty[role] if v is None else v for v in column] for role, column in values.items()})
         notes.append(f"{name}: {' and '.join(parts)}; read as an empty one")
     elif missing.to_numpy().any():
         parts = [f"{n:,} without {role}" for role, n in missing.sum().items() if n]
@@ -132,19 +142,24 @@ def _mean_length(values: "Iterable[Any]") -> float:
     return sum(lengths) / len(lengths) if lengths else 0.0
 
 
-def _value(role: str, value: Any, name: str, row: Any, column: str) -> str | tuple[str, ...] | None:
+def _pieces(value: Any, where: str) -> str | tuple[str, ...] | None:
     """A value as text, or as several; None where there is none."""
     import numpy as np
 
-    if role not in LISTS or not isinstance(value, list | tuple | np.ndarray):
-        return _text(value, name, row, column)
-    parts = tuple(part if part in ("", " ") else _text(part, name, row, column) for part in value)
+    if not isinstance(value, list | tuple | np.ndarray):
+        return _text(value, where)
+    parts = tuple(part if part in ("", " ") else _text(part, where) for part in value)
     if None in parts:
-        raise DataError(f"{name}, row {row}, column {column}: item {parts.index(None) + 1} is missing")
+        raise DataError(f"{where}: item {parts.index(None) + 1} is missing")
     return parts or None  # type: ignore[return-value]
 
 
-def _text(value: Any, name: str, row: Any, column: str) -> str | None:
+def _label(value: Any, where: str) -> str | None:
+    text = _text(value, where)
+    return None if text is None else text.strip()
+
+
+def _text(value: Any, where: str) -> str | None:
     """A value as text, None where there is none; 4.0 is 4, as a column with gaps turns whole numbers into floats."""
     if isinstance(value, str):
         if not value.isascii():  # JSON can escape half of a surrogate pair, which no file could be written with.
@@ -154,7 +169,7 @@ def _text(value: Any, name: str, row: Any, column: str) -> str | None:
     import pandas as pd
 
     if isinstance(value, bytes) or not pd.api.types.is_scalar(value):
-        raise DataError(f"{name}, row {row}, column {column}: expected a text, got {type(value).__name__}")
+        raise DataError(f"{where}: expected a text, got {type(value).__name__}")
     if pd.isna(value):
         return None
     return str(int(value)) if isinstance(value, float | np.floating) and value.is_integer() else str(value)

@@ -169,22 +169,30 @@ def _from_frame(frame: Any) -> "pd.DataFrame":
 
 
 def _shared(train: "pd.DataFrame", other: "pd.DataFrame", part: str) -> list[str]:
-    """A note on texts of rows given for validation or test which are trained on as well."""
-    column = train.columns[0]
-    count = int(other[column].isin(set(train[column])).sum())
-    return [f"{count:,} of {len(other):,} {part} rows have a text that is also trained on"] if count else []
+    """A note on inputs of rows given for validation or test which are trained on as well."""
+    from recurra.arrays import identity
+
+    role = train.columns[0]
+    known = set(map(identity, train[role]))
+    count = sum(identity(value) in known for value in other[role])
+    return [f"{count:,} of {len(other):,} {part} rows have a {role} that is also trained on"] if count else []
 
 
 def _cut(
     train: "pd.DataFrame", shares: dict[str, float], seed: int, running: bool
 ) -> "tuple[dict[str, pd.DataFrame], str]":
     """Training rows divided, and a note that says how."""
-    texts = list(train.iloc[:, 0])
+    from recurra.arrays import identity
+
+    role = train.columns[0]
+    texts = list(train[role])
     if running and len(texts) == 1:
-        parts = {part: frame_of({train.columns[0]: [text]}) for part, text in split_text(texts[0], shares).items()}
+        parts = {part: frame_of({role: [text]}) for part, text in split_text(texts[0], shares).items()}
         return parts, f"{describe(shares)} cut from the end of the text"
     labels = list(train["label"]) if "label" in train.columns else None
-    rows = split_rows(texts, shares, labels=labels, sizes=[len(t) for t in texts] if running else None, seed=seed)
+    sizes = [len(text) for text in texts] if running else None
+    rows = split_rows(list(map(identity, texts)), shares, labels=labels, sizes=sizes, seed=seed)
+    many = role if role.endswith("s") else f"{role}s"
     even = ", the same share of every label" if labels else ""
-    note = f"{describe(shares)} cut from {len(texts):,} rows, identical texts kept together{even} (split_seed {seed})"
+    note = f"{describe(shares)} cut from {len(texts):,} rows, identical {many} kept together{even} (split_seed {seed})"
     return {part: train.iloc[at] for part, at in rows.items()}, note

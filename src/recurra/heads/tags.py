@@ -72,7 +72,7 @@ class Tags(Head):
         self.objective = Objective("f1" if self.spans else "accuracy", maximise=True, tie="nats_per_token")
         self.output = nn.Linear(width, len(self.labels))
         wanted = config.decoder == "crf" or (config.decoder == "auto" and self.spans)
-        self.crf = self._crf() if wanted else None
+        self.crf: CRF | None = self._crf() if wanted else None
 
     @property
     def spans(self) -> bool:

@@ -44,6 +44,10 @@ class Modality(ABC):
         """A sequence's steps in a form that a person can read."""
 
     @abstractmethod
+    def natural_width(self, hidden: int) -> int:
+        """The width of the vectors that layers of so many hidden units read, where nobody has chosen one."""
+
+    @abstractmethod
     def encoder(self, width: int) -> nn.Module:
         """A new module from encoded values, [N] or [N, I], to [N, width]."""
 
@@ -76,6 +80,9 @@ class Tokens(Modality):
     @abstractmethod
     def tokens(self, row: Any) -> list[str]:
         """The row's pieces as a person reads them, one for each step."""
+
+    def natural_width(self, hidden: int) -> int:
+        return hidden
 
     @abstractmethod
     def unknown(self, row: Any) -> list[str]:
