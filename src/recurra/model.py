@@ -184,14 +184,16 @@ class Model(nn.Module):
     def batches(
         self, frame: "pd.DataFrame", where: str, *, tokens: int, truncation: int, shuffle: bool
     ) -> Separate | Streams:
-        """Rows as batches of about ``tokens`` steps: streams of ``truncation`` steps for a head that reads running
+        """Rows as batches of about ``tokens`` steps (of unaligned targets too): streams of ``truncation`` steps for a head that reads running
         text, unless ``truncation`` is 0, and rows apart otherwise. ``where`` names the data in errors."""
         rows = list(frame[self.modality.role])
         inputs = self.begun(rows) if self.head.running else self.modality.encode_all(rows)
+        wanted = self.head.targets(frame, where)
+        steps = inputs.lengths + wanted.lengths if self.head.unaligned else inputs.lengths
         if shuffle:
-            tokens = min(tokens, max(LEAST_TOKENS, inputs.values.shape[0] // LEAST_BATCHES))
+            tokens = min(tokens, max(LEAST_TOKENS, int(steps.sum()) // LEAST_BATCHES))
         if not self.head.running:
-            return Separate(inputs, self.head.targets(frame, where), tokens, shuffle=shuffle)
+            return Separate(inputs, wanted, tokens, shuffle=shuffle, steps=steps)
         if truncation:
             return Streams(inputs.values, max(1, tokens // truncation), truncation, shuffle=shuffle)
         # Each step's target is the next token, and the last one's the end.
@@ -218,9 +220,9 @@ class Model(nn.Module):
         finally:
             self.train(before)
 
-    def measure(self, batches: Separate | Streams) -> Meter:
-        """The head's metrics over these batches."""
-        meter: Meter = self.head.meter()
+    def measure(self, batches: Separate | Streams, meter: Meter | None = None) -> Meter:
+        """The head's metrics over these batches. meter: to count with; None: a new one of the head's."""
+        meter = meter or self.head.meter()
         with self.evaluating():
             state = None
             for batch in batches.epoch(0, 0):

@@ -14,7 +14,9 @@ if TYPE_CHECKING:
 USUAL_NAMES = {
     role: names.split()
     for role, names in {
-        "text": "text sentence review content body document message comment question tweet title description phrase",
+        "text": "text sentence review content body document message comment question tweet title description phrase source src prompt question "
+        "input",
+        "target": "target translation reply response answer output tgt",
         "label": "label class category sentiment topic target polarity rating stars score y",
     }.items()
 }

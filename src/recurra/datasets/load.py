@@ -80,6 +80,7 @@ def load(
     """
     source = frame if frame is not None else config.source or default_dataset
     name, tables, dataset = _tables(source, config.encoding, config.header, running)
+    familiar = {**(dataset.columns if dataset else {}), **(familiar or {})}
     parts = {part: rows_of(table, name, roles, config.columns, familiar) for part, table in tables.items()}
     columns = parts["train"].columns
     for part, path in (("valid", config.valid), ("test", config.test)):
@@ -125,6 +126,7 @@ def read_rows(
     a note says so. Raises as ``load`` does.
     """
     name, tables, dataset = _tables(source, encoding, header, running)
+    familiar = {**(dataset.columns if dataset else {}), **(familiar or {})}
     rows = rows_of(tables.get("test", tables["train"]), name, roles, columns, familiar, keep_empty)
     if dataset and "test" not in tables:
         rows.notes.append(f"{name}: a data set without test rows of its own; these are all its rows")

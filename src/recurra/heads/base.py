@@ -54,12 +54,16 @@ class Head(nn.Module, ABC):
     """The last part of a model.
 
     ``config`` is the class of its settings, ``roles`` the data columns it learns from beside the input,
-    ``running`` whether it reads one running sequence (the next token) or rows apart.
+    ``running`` whether it reads one running sequence (the next token) or rows apart. ``shared`` those roles whose
+    columns are written in the input's own units, so that the modality is fitted to them too. ``unaligned`` whether
+    targets are sequences with lengths of their own, whose steps a batch counts beside the input's.
     """
 
     config: ClassVar[type]
     roles: ClassVar[tuple[str, ...]] = ()
     running: ClassVar[bool] = False
+    shared: ClassVar[tuple[str, ...]] = ()
+    unaligned: ClassVar[bool] = False
     objective: ClassVar[Objective]
 
     @classmethod
@@ -87,3 +91,7 @@ class Head(nn.Module, ABC):
     @abstractmethod
     def meter(self) -> Meter:
         """A new count of this head's metrics."""
+
+    def validation_meter(self) -> Meter:
+        """A count for the validations of a training, which may take a quicker way than ``meter``."""
+        return self.meter()
