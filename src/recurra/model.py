@@ -184,8 +184,9 @@ class Model(nn.Module):
     def batches(
         self, frame: "pd.DataFrame", where: str, *, tokens: int, truncation: int, shuffle: bool
     ) -> Separate | Streams:
-        """Rows as batches of about ``tokens`` steps (of unaligned targets too): streams of ``truncation`` steps for a head that reads running
-        text, unless ``truncation`` is 0, and rows apart otherwise. ``where`` names the data in errors."""
+        """Rows as batches of about ``tokens`` steps, those of unaligned targets too: streams of ``truncation`` steps
+        for a head that reads running text, unless ``truncation`` is 0, and rows apart otherwise. ``where`` names the
+        data in errors."""
         rows = list(frame[self.modality.role])
         inputs = self.begun(rows) if self.head.running else self.modality.encode_all(rows)
         wanted = self.head.targets(frame, where)

@@ -14,14 +14,19 @@ from recurra.runs.config import defaults
 from recurra.tasks import TASKS
 
 TEXTS = ["a good film", "bad", "", "the plot is good and the cast is bad"]
-FRAME = pd.DataFrame({"text": TEXTS, "label": ["up", "down", "up", "down"]})
+TARGETS = ["ein guter Film", "schlecht", "?", "die Handlung ist gut und das Ensemble schlecht"]
+FRAME = pd.DataFrame({"text": TEXTS, "label": ["up", "down", "up", "down"], "target": TARGETS})
+# What a small model of a head needs beside the general settings.
+SMALL = {"text": {"trunk.embedding": 24, "head.hidden": 24, "head.label_smoothing": 0.0}}
 
 
 def model(head: str, **settings: object) -> Model:
     task = next(t for t in TASKS.all().values() if t.output == head)
-    config = override(defaults(task), {"trunk.hidden": 6, "modality.min_count": 1, **settings})
+    small = {"trunk.hidden": 6, "modality.min_count": 1, **SMALL.get(head, {})}
+    config = override(defaults(task), small | settings)
     kind = HEADS.get(head)
-    modality = MODALITIES.get(task.input).fit(config.modality, FRAME["text"], running=kind.running)
+    rows = [row for role in ("text", *kind.shared) for row in FRAME[role]]
+    modality = MODALITIES.get(task.input).fit(config.modality, rows, running=kind.running)
     return Model(config.model, modality, kind.learn(config.head, FRAME)).double()
 
 

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 USUAL_NAMES = {
     role: names.split()
     for role, names in {
-        "text": "text sentence review content body document message comment question tweet title description phrase source src prompt question "
-        "input",
+        "text": "text sentence review content body document message comment question tweet title description phrase "
+        "source src prompt input",
         "target": "target translation reply response answer output tgt",
         "label": "label class category sentiment topic target polarity rating stars score y",
     }.items()

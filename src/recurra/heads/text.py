@@ -109,7 +109,7 @@ class Text(Head):
     def _inputs(self, targets: Ragged) -> Ragged:
         """What the decoder reads to write these: each step's is the unit before, and the first one's the end."""
         before = targets.values.roll(1).index_fill(0, targets.offsets[:-1], self.modality.end_id)
-        return self.input_dropout(targets.with_values(self.input(before)))
+        return self.input_dropout.forward(targets.with_values(self.input(before)))
 
     def loss(self, features: Ragged, last: Tensor, targets: Ragged) -> tuple[Tensor, float]:
         return self.nats(features, last, targets, self.settings.label_smoothing), float(len(targets.values))
@@ -155,7 +155,7 @@ class _Reader:
 
     def __call__(self, owners: Tensor) -> tuple[Memories, Layout]:
         """owners: [R], each row's sequence, in rising order. Returns what they read, and how many read each."""
-        left, counts = owners.unique_consecutive(return_counts=True)
+        left, counts = torch.unique_consecutive(owners, return_counts=True)
         if len(left) < len(self.left):
             rows = torch.searchsorted(self.left.to(left.device), left)
             self.memories, self.left = tuple(memory[rows] for memory in self.memories), left
@@ -177,7 +177,7 @@ class _TextMeter(Meter):
         self.wanted += [decode(row[:-1]) for row in targets.unbind()]
 
     def metrics(self) -> dict[str, float]:
-        from sacrebleu.metrics import BLEU
+        from sacrebleu.metrics.bleu import BLEU
 
         nats = self.nats / self.tokens
         same = sum(a == b for a, b in zip(self.written, self.wanted, strict=True))

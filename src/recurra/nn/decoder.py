@@ -1,5 +1,7 @@
 """The writing half of an encoder-decoder: recurrent layers that attend to what was read."""
 
+from functools import partial
+
 import torch
 from torch import Tensor, nn
 
@@ -24,9 +26,7 @@ class Attending(nn.Module):
     on, the attentional vector of Luong et al. 2015 (https://arxiv.org/abs/1508.04025). score: of the attention.
     """
 
-    def __init__(
-        self, cell: Cell, input_size: int, hidden_size: int, memory_size: int, output_size: int, score: Score
-    ):
+    def __init__(self, cell: Cell, input_size: int, hidden_size: int, memory_size: int, output_size: int, score: Score):
         super().__init__()
         self.recurrent = Recurrent(cell, input_size, hidden_size)
         self.attention = Attention(self.recurrent.output_size, memory_size, score)
@@ -88,7 +88,7 @@ class Decoder(nn.Module):
         nn.init.zeros_(self.bridge.bias)
 
     def start(self, last: Tensor) -> State:
-        """last: [B, F], what the encoder ended with. Returns the state that the writing begins in. Raises ShapeError."""
+        """last: [B, F], what the encoder ended with. Returns the state to begin in. Raises ShapeError."""
         check_like("last", last, ("B", self.bridge.in_features), self.bridge.weight)
         parts = self.bridge(last).tanh().split(list(self.state_sizes.values()), dim=-1)
         state = dict(zip(self.state_sizes, parts, strict=True))
@@ -103,8 +103,8 @@ class Decoder(nn.Module):
     ) -> tuple[Ragged, State]:
         """x: values [N, I]. memories, state: from ``read`` and ``start``, or the state of the step before.
 
-        readers: where several sequences of x, of one step each, read the same one of the memory: how many do, [B] of the
-        memory, as a layout. Returns the output, values [N, output_size], and the state after each sequence's last step.
+        readers: where several sequences of x, of one step each, read the same sequence of the memory: how many, as a
+        layout. Returns the output, values [N, output_size], and the state after each sequence's last step.
         """
         if not self.feed:
             y, state = self._layered(x, memories, state, readers)
@@ -115,28 +115,26 @@ class Decoder(nn.Module):
         return self.dropout(y), state
 
     def weights(self, x: Ragged, memories: Memories, state: State) -> list[Tensor]:
-        """As ``forward``. Returns [T, M] of each sequence: how much each step attends to each, the mean of the layers."""
+        """As ``forward``. Returns [T, M] of each sequence: each step's shares of the memory, the mean of the layers."""
+        ones = (slice(b, b + 1) for b in range(len(x)))
+        return [self._weights(x[one], tuple(memory[one] for memory in memories), _rows(state, one)) for one in ones]
+
+    def _weights(self, x: Ragged, memories: Memories, state: State) -> Tensor:
+        """[T, M] of a single sequence."""
         seen: list[list[Tensor]] = [[] for _ in self.layers]
-        hooks = [
-            layer.attention.register_forward_pre_hook(lambda attention, args, i=i: seen[i].extend(attention.weights(*args)))
-            for i, layer in self._each()
-        ]
-        found = []
+
+        def note(layer: int, attention: Attention, args: tuple[Ragged, Memory]) -> None:
+            seen[layer] += attention.weights(*args)
+
+        hooks = [layer.attention.register_forward_pre_hook(partial(note, i)) for i, layer in self._each()]
         try:
-            for b in range(len(x)):
-                one = slice(b, b + 1)
-                self(x[one], tuple(memory[one] for memory in memories), _rows(state, one))
-                found.append(torch.stack([torch.cat(steps) for steps in seen]).mean(0))
-                for steps in seen:
-                    steps.clear()
+            self(x, memories, state)
         finally:
             for hook in hooks:
                 hook.remove()
-        return found
+        return torch.stack([torch.cat(steps) for steps in seen]).mean(0)
 
-    def _layered(
-        self, x: Ragged, memories: Memories, state: State, readers: Layout | None
-    ) -> tuple[Ragged, State]:
+    def _layered(self, x: Ragged, memories: Memories, state: State, readers: Layout | None) -> tuple[Ragged, State]:
         finals: dict[str, State] = {}
         for i, layer in self._each():
             x, finals[str(i)] = layer(x if i == 0 else self.dropout(x), memories[i], state.part(str(i)), readers)
@@ -151,7 +149,7 @@ class Decoder(nn.Module):
     def _stepped(self, x: Ragged, memories: Memories, state: State) -> tuple[Ragged, State]:
         """All steps with input feeding: the longest sequence first, so that those that go on are the first rows."""
         layout = x.layout
-        steps = layout.pack(x.values, backward=False).split(layout.batch_sizes.tolist())
+        steps = torch.split(layout.pack(x.values, backward=False), layout.batch_sizes.tolist())
         memories, state = tuple(memory[layout.order] for memory in memories), state.select(layout.order)
         outputs, ended = list[Tensor](), list[State]()
         for step in steps:
@@ -164,8 +162,8 @@ class Decoder(nn.Module):
             outputs.append(y.values)
         finals = [state, *reversed(ended)]
         last = State({name: torch.cat([final[name] for final in finals]) for name in state})
-        y = torch.cat([x.values.new_empty(0, self.output_size), *outputs])
-        return x.with_values(layout.unpack(y, backward=False)), last.select(layout.rank)
+        packed = torch.cat([x.values.new_empty(0, self.output_size), *outputs])
+        return x.with_values(layout.unpack(packed, backward=False)), last.select(layout.rank)
 
     def _each(self) -> list[tuple[int, Attending]]:
         return list(enumerate(self.layers))  # type: ignore[arg-type]

@@ -132,7 +132,7 @@ class _Reorder(torch.autograd.Function):
 
 
 def pick(values: Tensor, places: Tensor) -> Tensor:
-    """``values[places]``, where no place occurs twice: the gradient is then put into its places, not added row by row."""
+    """``values[places]``, where no place occurs twice: the gradient is put into its places, not added row by row."""
     return _Pick.apply(values, places)  # type: ignore[no-any-return, no-untyped-call]
 
 
