@@ -100,3 +100,10 @@ def test_labels_lose_the_space_around_them() -> None:
 def test_other_values_are_refused(value: object) -> None:
     with pytest.raises(DataError, match=r"f\.csv, row 2, column body: expected a text, got"):
         rows({"body": ["a", value]}, roles=("text",))
+
+
+def test_of_two_texts_neither_is_guessed_to_be_the_source() -> None:
+    with pytest.raises(InputError, match="which column is the text"):
+        rows({"de": ["ein langer Satz"], "en": ["short"]}, roles=("text", "target"))
+    found = rows({"en": ["short"], "Source": ["ein langer Satz"]}, roles=("text", "target"))
+    assert found.columns == {"text": "Source", "target": "en"}

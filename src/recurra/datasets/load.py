@@ -1,6 +1,5 @@
 """From a file, a folder, a frame or a data set's name to training, validation and test rows."""
 
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
@@ -12,7 +11,7 @@ from recurra.datasets.base import Dataset
 from recurra.datasets.columns import Rows, rows_of
 from recurra.datasets.sets import DATASETS
 from recurra.datasets.split import describe, split_rows, split_text
-from recurra.datasets.tables import frame_of, read_table
+from recurra.datasets.tables import frame_of, is_readable, read_table
 from recurra.errors import InputError, MissingFileError
 
 if TYPE_CHECKING:
@@ -141,7 +140,7 @@ def _tables(
         return "frame", {"train": _from_frame(source)}, None
     if not str(source):
         raise InputError("data: expected a file, a folder, a frame or a data set's name, got nothing")
-    if os.path.exists(source):  # unlike Path's, it answers for what could be no path at all
+    if is_readable(Path(source)):
         return str(source), {"train": read_table(Path(source), encoding, header, running)}, None
     names = DATASETS.names()
     key = str(source).replace("_", "-")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from recurra.datasets import DATASETS, Rows, Splits, read_rows
 from recurra.datasets import load as load_data
+from recurra.datasets.tables import is_readable
 from recurra.errors import InputError, MissingFileError, RunError
 from recurra.generation import Sampling, generate
 from recurra.heads import HEADS
@@ -53,7 +54,7 @@ class Run:
             raise InputError(f"{self.path}: trained on a data frame, which a run folder does not hold; name the data")
         data = self.config.data
         for path in (data.source, data.valid, data.test):
-            elsewhere = path and not os.path.isabs(path) and not os.path.exists(path)
+            elsewhere = path and not os.path.isabs(path) and not is_readable(Path(path))
             if elsewhere and path.replace("_", "-") not in DATASETS:
                 raise MissingFileError(
                     f"{self.path}: its data {path} are not here: the path is relative to where its training was "
