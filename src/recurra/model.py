@@ -242,8 +242,11 @@ class Model(nn.Module):
         steps = 0 if apart else EVALUATION_TOKENS // EVALUATION_STREAMS
         return self.batches(frame, where, tokens=EVALUATION_TOKENS, truncation=steps, shuffle=False)
 
-    def predict(self, rows: Iterable[Any]) -> list[dict[str, Any]]:
-        """One prediction for each raw row (a text, ...), as plain values. Raises InputError for what is not a row."""
+    def predict(self, rows: Iterable[Any], *, explain: bool = False) -> list[dict[str, Any]]:
+        """One prediction for each raw row (a text, ...), as plain values. Raises InputError for what is not a row.
+
+        explain: each with what it rests on, such as what was attended to; InputError for heads that cannot say.
+        """
         if isinstance(rows, str):
             raise InputError("predict: expected a list of rows, got one str; put it into a list")
         rows = list(rows)
@@ -251,9 +254,11 @@ class Model(nn.Module):
         results: list[dict[str, Any]] = [{}] * len(rows)
         with self.evaluating():
             for batch in Separate(inputs, None, EVALUATION_TOKENS, shuffle=False).epoch(0, 0):
-                features, last, _ = self.features(batch.inputs.to(self.device))
+                given = batch.inputs.to(self.device)
+                features, last, _ = self.features(given)
+                found = self.head.explain(given, features, last) if explain else self.head.decode(features, last)
                 assert batch.rows is not None
-                for row, result in zip(batch.rows.tolist(), self.head.decode(features, last), strict=True):
+                for row, result in zip(batch.rows.tolist(), found, strict=True):
                     results[row] = result
         return results
 

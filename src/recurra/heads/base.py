@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from torch import Tensor, nn
 
+from recurra.errors import InputError
 from recurra.modalities import Modality
 from recurra.sequences import Ragged
 
@@ -87,6 +88,10 @@ class Head(nn.Module, ABC):
     @abstractmethod
     def decode(self, features: Ragged, last: Tensor) -> list[dict[str, Any]]:
         """One prediction a sequence, as plain values."""
+
+    def explain(self, inputs: Ragged, features: Ragged, last: Tensor) -> list[dict[str, Any]]:
+        """As ``decode``, each with what it rests on; InputError where that cannot be said. inputs: as encoded."""
+        raise InputError(f"head {type(self).__name__.lower()}: its predictions have no explanation")
 
     @abstractmethod
     def meter(self) -> Meter:

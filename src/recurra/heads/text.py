@@ -24,6 +24,9 @@ from recurra.sequences.layout import Layout
 if TYPE_CHECKING:
     import pandas as pd
 
+# What a report shows: so many rows of the data, and the attention of so many, where they are not too long to be seen.
+MOST_EXAMPLES, MOST_DRAWN, LONGEST_DRAWN = 12, 4, 40
+
 
 @dataclass(frozen=True)
 class TextConfig:
@@ -102,9 +105,12 @@ class Text(Head):
 
     def targets(self, frame: "pd.DataFrame", where: str) -> Ragged:
         """Each row's units, then the end."""
-        rows = self.modality.encode_all(list(frame["target"])).unbind()
-        end = torch.tensor([self.modality.end_id])
-        return Ragged.from_list([torch.cat([row, end]) for row in rows])
+        return self._ended([row.tolist() for row in self.modality.encode_all(list(frame["target"])).unbind()])
+
+    def _ended(self, rows: list[list[int]]) -> Ragged:
+        lengths = torch.tensor([len(row) + 1 for row in rows], dtype=torch.int64)
+        values = torch.tensor([unit for row in rows for unit in (*row, self.modality.end_id)], dtype=torch.int64)
+        return Ragged.of_layout(values, Layout.of_lengths(lengths))
 
     def _inputs(self, targets: Ragged) -> Ragged:
         """What the decoder reads to write these: each step's is the unit before, and the first one's the end."""
@@ -135,8 +141,29 @@ class Text(Head):
 
     def decode(self, features: Ragged, last: Tensor) -> list[dict[str, Any]]:
         """The text, and its log-probability in nats divided by the length penalty."""
-        found = self.write(features, last, self.settings.beam)
-        return [{"text": self.modality.decode(one.tokens), "score": one.score} for one in found]
+        return [self._said(one) for one in self.write(features, last, self.settings.beam)]
+
+    def explain(self, inputs: Ragged, features: Ragged, last: Tensor) -> list[dict[str, Any]]:
+        """As ``decode``, with the units read, the units written, and for each of these every read one's share."""
+        written = self.write(features, last, self.settings.beam)
+        rows = zip(written, inputs.unbind(), self.attention(features, last, written), strict=True)
+        return [
+            self._said(one)
+            | {"read": self._units(read.tolist()), "units": self._units(one.tokens), "attention": shares.tolist()}
+            for one, read, shares in rows
+        ]
+
+    def attention(self, features: Ragged, last: Tensor, written: list[Written]) -> list[Tensor]:
+        """[T, M] of each sequence: every step's share for each unit written, the mean of the decoder's layers."""
+        targets = self._ended([one.tokens for one in written]).to(features.values.device)
+        shares = self.decoder.weights(self._inputs(targets), self.decoder.read(features), self.decoder.start(last))
+        return [share[:-1] for share in shares]
+
+    def _said(self, one: Written) -> dict[str, Any]:
+        return {"text": self.modality.decode(one.tokens), "score": one.score}
+
+    def _units(self, tokens: list[int]) -> list[str]:
+        return [self.modality.decode([token]) for token in tokens]
 
     def meter(self) -> Meter:
         return _TextMeter(self, self.settings.beam)
@@ -164,26 +191,47 @@ class _Reader:
 
 class _TextMeter(Meter):
     def __init__(self, head: Text, beam: int):
-        self.head, self.beam, self.nats, self.tokens = head, beam, 0.0, 0
-        self.written: list[str] = []
-        self.wanted: list[str] = []
+        self.head, self.beam, self.nats, self.units = head, beam, 0.0, 0
+        self.written: dict[int, str] = {}
+        self.wanted: dict[int, str] = {}
+        self.attention: dict[int, dict[str, Any]] = {}
 
     def update(self, features: Ragged, last: Tensor, targets: Ragged, rows: Tensor | None) -> None:
+        head = self.head
+        numbers = range(len(self.wanted), len(self.wanted) + len(targets)) if rows is None else rows.tolist()
         with torch.no_grad():
-            self.nats += self.head.nats(features, last, targets).item()
-        self.tokens += len(targets.values)
-        decode = self.head.modality.decode
-        self.written += [decode(one.tokens) for one in self.head.write(features, last, self.beam)]
-        self.wanted += [decode(row[:-1]) for row in targets.unbind()]
+            self.nats += head.nats(features, last, targets).item()
+            written = head.write(features, last, self.beam)
+            self.units += len(targets.values)
+            for i, row in enumerate(numbers):
+                self.written[row] = head.modality.decode(written[i].tokens)
+                self.wanted[row] = head.modality.decode(targets[i][:-1])
+                if row < MOST_DRAWN:
+                    one = slice(i, i + 1)
+                    (shares,) = head.attention(features[one], last[one], written[one])
+                    self.attention[row] = {"units": head._units(written[i].tokens), "attention": shares.tolist()}
 
     def metrics(self) -> dict[str, float]:
         from sacrebleu.metrics.bleu import BLEU
 
-        nats = self.nats / self.tokens
-        same = sum(a == b for a, b in zip(self.written, self.wanted, strict=True))
+        nats = self.nats / self.units
+        written, wanted = ([texts[row] for row in sorted(texts)] for texts in (self.written, self.wanted))
+        same = sum(a == b for a, b in zip(written, wanted, strict=True))
         return {
-            "bleu": BLEU(lowercase=True, tokenize="13a").corpus_score(self.written, [self.wanted]).score,
-            "exact": same / len(self.wanted),
+            "bleu": BLEU(lowercase=True, tokenize="13a").corpus_score(written, [wanted]).score,
+            "exact": same / len(wanted),
             "nats_per_token": nats,
             "perplexity": math.exp(nats) if nats < 700 else math.inf,
         }
+
+    def details(self, frame: "pd.DataFrame") -> dict[str, Any]:
+        texts = list(frame[self.head.modality.role])
+        every = max(1, len(texts) // MOST_EXAMPLES)
+        examples = [
+            {"text": texts[row], "wanted": self.wanted[row], "written": self.written[row]}
+            for row in range(0, len(texts), every)[:MOST_EXAMPLES]
+        ]
+        read = {row: self.head.modality.tokens(texts[row]) for row in sorted(self.attention)}
+        drawn = [{"read": read[row], **self.attention[row]} for row in read]
+        short = [one for one in drawn if max(len(one["read"]), len(one["units"])) <= LONGEST_DRAWN]
+        return {"examples": examples, "attention": short}

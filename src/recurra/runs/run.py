@@ -73,9 +73,9 @@ class Run:
         """What metrics.jsonl holds."""
         return lines(self.path)
 
-    def predict(self, rows: Iterable[Any]) -> list[dict[str, Any]]:
-        """One prediction for each raw row, as plain values."""
-        return self.model.predict(rows)
+    def predict(self, rows: Iterable[Any], *, explain: bool = False) -> list[dict[str, Any]]:
+        """One prediction for each raw row, as plain values. explain: with what it rests on, for heads that can say."""
+        return self.model.predict(rows, explain=explain)
 
     def evaluate(
         self,
