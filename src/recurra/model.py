@@ -238,19 +238,19 @@ class Model(nn.Module):
     def batches(
         self, frame: "pd.DataFrame", where: str, *, tokens: int, truncation: int, shuffle: bool, spread: float = 0.0
     ) -> Separate | Streams:
-        """Rows as batches of about ``tokens`` steps: streams of ``truncation`` steps for a head that reads running
-        text, unless ``truncation`` is 0, and rows apart otherwise. ``where`` names the data in errors. spread: of
-        the streams' drawn truncation."""
+        """Rows as batches of about ``tokens`` steps, those of unaligned targets too: streams of ``truncation`` steps
+        for a head that reads running text, unless ``truncation`` is 0, and rows apart otherwise. ``where`` names the
+        data in errors. spread: of the streams' drawn truncation."""
         rows = list(frame[self.modality.role])
         inputs = self.begun(rows) if self.head.running else self.modality.encode_all(rows)
+        wanted = self.head.targets(frame, where)
+        steps = inputs.lengths + wanted.lengths if self.head.unaligned else inputs.lengths
         if shuffle:
-            tokens = min(tokens, max(LEAST_TOKENS, inputs.values.shape[0] // LEAST_BATCHES))
+            tokens = min(tokens, max(LEAST_TOKENS, int(steps.sum()) // LEAST_BATCHES))
         if not self.head.running:
-            given = self.head.targets(frame, where)
             if self.head.aligned:
-                assert isinstance(given, Ragged)
-                self._check_aligned(inputs, given, frame, where)
-            return Separate(inputs, given, tokens, shuffle=shuffle)
+                self._check_aligned(inputs, wanted, frame, where)
+            return Separate(inputs, wanted, tokens, shuffle=shuffle, steps=steps)
         if truncation:
             streams = max(1, tokens // truncation)
             return Streams(inputs.values, streams, truncation, shuffle=shuffle, spread=spread)
@@ -293,9 +293,9 @@ class Model(nn.Module):
         finally:
             self.train(before)
 
-    def measure(self, batches: Separate | Streams) -> Meter:
-        """The head's metrics over these batches."""
-        meter: Meter = self.head.meter()
+    def measure(self, batches: Separate | Streams, meter: Meter | None = None) -> Meter:
+        """The head's metrics over these batches. meter: to count with; None: a new one of the head's."""
+        meter = meter or self.head.meter()
         with self.evaluating():
             state = None
             for batch in batches.epoch(0, 0):
@@ -314,8 +314,11 @@ class Model(nn.Module):
         steps = 0 if apart else EVALUATION_TOKENS // EVALUATION_STREAMS
         return self.batches(frame, where, tokens=EVALUATION_TOKENS, truncation=steps, shuffle=False)
 
-    def predict(self, rows: Iterable[Any]) -> list[dict[str, Any]]:
-        """One prediction for each raw row (a text, ...), as plain values. Raises InputError for what is not a row."""
+    def predict(self, rows: Iterable[Any], *, explain: bool = False) -> list[dict[str, Any]]:
+        """One prediction for each raw row (a text, ...), as plain values. Raises InputError for what is not a row.
+
+        explain: each with what it rests on, such as what was attended to; InputError for heads that cannot say.
+        """
         if isinstance(rows, str):
             raise InputError("predict: expected a list of rows, got one str; put it into a list")
         rows = list(rows)
@@ -323,9 +326,11 @@ class Model(nn.Module):
         results: list[dict[str, Any]] = [{}] * len(rows)
         with self.evaluating():
             for batch in Separate(inputs, None, EVALUATION_TOKENS, shuffle=False).epoch(0, 0):
-                features, last, _ = self.features(batch.inputs.to(self.device))
+                given = batch.inputs.to(self.device)
+                features, last, _ = self.features(given)
+                found = self.head.explain(given, features, last) if explain else self.head.decode(features, last)
                 assert batch.rows is not None
-                for row, result in zip(batch.rows.tolist(), self.head.decode(features, last), strict=True):
+                for row, result in zip(batch.rows.tolist(), found, strict=True):
                     results[row] = result
         if self.head.aligned and isinstance(self.modality, Tokens):
             return [{"tokens": self.modality.tokens(row), **result} for row, result in zip(rows, results, strict=True)]

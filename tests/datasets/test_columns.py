@@ -110,3 +110,10 @@ def test_texts_and_tags_may_be_lists() -> None:
     assert "f.csv: 1 of 3 rows left out: 1 without text" in found.notes
     with pytest.raises(DataError, match=r"f\.csv, row 1, column text: item 2 is missing"):
         rows({"text": [["a", None]]}, roles=("text",))
+
+
+def test_of_two_texts_neither_is_guessed_to_be_the_source() -> None:
+    with pytest.raises(InputError, match="which column is the text"):
+        rows({"de": ["ein langer Satz"], "en": ["short"]}, roles=("text", "target"))
+    found = rows({"en": ["short"], "Source": ["ein langer Satz"]}, roles=("text", "target"))
+    assert found.columns == {"text": "Source", "target": "en"}

@@ -192,3 +192,26 @@ def test_plain_text_is_columns_where_tags_are_wanted(tmp_path: Path) -> None:
 def test_a_line_with_other_columns_is_named(tmp_path: Path, content: str, message: str) -> None:
     with pytest.raises(DataError, match=message):
         read(write(tmp_path / "a.conll", content))
+
+
+def test_parallel_files_are_columns(tmp_path: Path) -> None:
+    write(tmp_path / "train.de", "eins\n\nمرحبا 🙂\n")
+    (tmp_path / "train.en.gz").write_bytes(gzip.compress(b"one\ntwo\nthree"))
+    write(tmp_path / "train.csv", "another,form\n")
+    write(tmp_path / "trainer.fr", "un\n")
+    assert as_lists(read(tmp_path / "train")) == {"de": ["eins", "", "مرحبا 🙂"], "en": ["one", "two", "three"]}
+
+
+def test_parallel_files_of_unequal_length_are_refused_with_the_first_line_that_is_alone(tmp_path: Path) -> None:
+    write(tmp_path / "train.de", "eins\nzwei\ndrei\n")
+    write(tmp_path / "train.en", "one\ntwo\n")
+    with pytest.raises(DataError, match=r"train\.de, line 3: has no counterpart, as .*train\.en ends after 2 lines"):
+        read(tmp_path / "train")
+
+
+def test_one_file_or_two_forms_of_a_table_are_not_parallel(tmp_path: Path) -> None:
+    for name in ("train.de", "reviews.csv", "reviews.txt", "a.de.old", "a.en.old"):
+        write(tmp_path / name, "x\n")
+    for name in ("train", "reviews", "a", "no/such/folder"):
+        with pytest.raises(MissingFileError, match="no such file or folder"):
+            read(tmp_path / name)

@@ -35,6 +35,17 @@ def test_a_separate_batch_keeps_to_its_tokens_unless_one_sequence_is_longer(leng
         assert batch.inputs.values.shape[0] <= tokens or (batch.inputs.lengths > 0).sum() == 1
 
 
+@given(lengths, st.integers(1, 60), st.booleans())
+def test_what_a_sequence_counts_for_may_be_more_than_its_steps(lengths, tokens, shuffle):
+    data = numbered(lengths)
+    steps = data.lengths * 2 + 1
+    batches = Separate(data, None, tokens, shuffle=shuffle, steps=steps)
+    assert batches.steps_per_epoch == 2 * sum(lengths) + len(lengths)
+    for batch in batches.epoch(0, 0):
+        assert batch.steps == int(steps[batch.rows].sum())
+        assert batch.steps <= tokens or len(batch.rows) == 1
+
+
 def test_separate_order_follows_seed_and_epoch():
     separate = Separate(numbered([3] * 50), None, 6, shuffle=True)
 

@@ -15,7 +15,8 @@ USUAL_NAMES = {
     role: names.split()
     for role, names in {
         "text": "text sentence review content body document message comment question tweet title description phrase "
-        "tokens words",
+        "tokens words source src prompt question input",
+        "target": "target translation reply response answer output tgt",
         "tags": "tags tag labels label ner_tags pos_tags chunk_tags",
         "label": "label class category sentiment topic target polarity rating stars score y",
         "number": "number value target rating stars score price amount y",
@@ -105,7 +106,7 @@ def _choose(
     for guess in (_usual, _remaining):
         for role in roles:
             left = [column for column in table.columns if column not in chosen.values()]
-            if role not in chosen and (found := guess(table, role, left)) is not None:
+            if role not in chosen and (found := guess(table, role, left, roles)) is not None:
                 chosen[role] = found
     listed = ", ".join(_short(column) for column in table.columns)
     if len(table.columns) < len(roles):
@@ -121,14 +122,14 @@ def _choose(
     return {role: chosen[role] for role in roles}, [said] if guessed else []
 
 
-def _usual(_: "pd.DataFrame", role: str, left: list[str]) -> str | None:
+def _usual(_: "pd.DataFrame", role: str, left: list[str], roles: tuple[str, ...]) -> str | None:
     by_name = {column.casefold(): column for column in reversed(left)}
     return next((by_name[name] for name in USUAL_NAMES.get(role, (role,)) if name in by_name), None)
 
 
-def _remaining(table: "pd.DataFrame", role: str, left: list[str]) -> str | None:
-    """The only column left; for the text, of several the one with the longest values."""
-    if role == "text" and left:
+def _remaining(table: "pd.DataFrame", role: str, left: list[str], roles: tuple[str, ...]) -> str | None:
+    """The only column left; for the text, of several the one with the longest values, unless the target is one too."""
+    if role == "text" and left and "target" not in roles:
         return max(left, key=lambda column: _mean_length(table[column]))
     return left[0] if len(left) == 1 else None
 

@@ -1,6 +1,5 @@
 """From a file, a folder, a frame or a data set's name to training, validation and test rows."""
 
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
@@ -12,7 +11,7 @@ from recurra.datasets.base import Dataset
 from recurra.datasets.columns import Rows, rows_of
 from recurra.datasets.sets import DATASETS
 from recurra.datasets.split import describe, split_rows, split_text
-from recurra.datasets.tables import Plain, frame_of, read_table
+from recurra.datasets.tables import Plain, frame_of, is_readable, read_table
 from recurra.errors import InputError, MissingFileError
 
 if TYPE_CHECKING:
@@ -82,6 +81,7 @@ def load(
     source = frame if frame is not None else config.source or default_dataset
     plain = _plain(roles, running)
     name, tables, dataset = _tables(source, config.encoding, config.header, plain)
+    familiar = {**(dataset.columns if dataset else {}), **(familiar or {})}
     parts = {part: rows_of(table, name, roles, config.columns, familiar) for part, table in tables.items()}
     columns = parts["train"].columns
     for part, path in (("valid", config.valid), ("test", config.test)):
@@ -127,6 +127,7 @@ def read_rows(
     a note says so. Raises as ``load`` does.
     """
     name, tables, dataset = _tables(source, encoding, header, _plain(roles, running))
+    familiar = {**(dataset.columns if dataset else {}), **(familiar or {})}
     rows = rows_of(tables.get("test", tables["train"]), name, roles, columns, familiar, keep_empty)
     if dataset and "test" not in tables:
         rows.notes.append(f"{name}: a data set without test rows of its own; these are all its rows")
@@ -146,7 +147,7 @@ def _tables(
         return "frame", {"train": _from_frame(source)}, None
     if not str(source):
         raise InputError("data: expected a file, a folder, a frame or a data set's name, got nothing")
-    if os.path.exists(source):  # unlike Path's, it answers for what could be no path at all
+    if is_readable(Path(source)):
         return str(source), {"train": read_table(Path(source), encoding, header, plain)}, None
     names = DATASETS.names()
     key = str(source).replace("_", "-")

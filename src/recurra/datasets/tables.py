@@ -3,13 +3,14 @@
 import csv
 import io
 import json
+import os
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from recurra.datasets.files import check_memory, data_suffix, decode, read_bytes
+from recurra.datasets.files import COMPRESSED, check_memory, data_suffix, decode, read_bytes
 from recurra.errors import DataError, InputError, MissingFileError
 
 if TYPE_CHECKING:
@@ -19,6 +20,8 @@ DELIMITED = (".csv", ".tsv", ".tab")
 JSON = (".jsonl", ".ndjson", ".json")
 PARQUET = (".parquet", ".pq")
 CONLL = (".conll", ".iob", ".iob2", ".bio")
+# Two files of one name with these are rather two forms of the same data.
+NOT_PARALLEL = ("", ".txt", *DELIMITED, *JSON, *PARQUET)
 HEADER_HINT = "if the first row is data, say --set data.header=false"
 
 # What plain text is: a row a line, a row in all, or CoNLL columns.
@@ -40,11 +43,14 @@ def read_table(path: Path, encoding: str, header: bool, plain: Plain) -> "pd.Dat
 
     Plain text is every file whose suffix is not a table's; ``plain`` says how it is read. In lines or whole it has one
     column, ``text``. A folder has a row for each plain text file below it, and with sub-folders a column ``label`` with
-    the sub-folder's name.
+    the sub-folder's name. The path ``corpus/train`` also stands for parallel files such as ``corpus/train.de`` and
+    ``corpus/train.en``: each is a column, ``de`` and ``en``, and each line a row.
     """
     if path.is_dir():
         return _folder(path, encoding)
     if not path.exists():
+        if files := _parallel(path):
+            return _side_by_side(files, encoding)
         raise MissingFileError(f"{path}: no such file or folder")
     suffix = data_suffix(path)
     if suffix in PARQUET:
@@ -56,7 +62,7 @@ def read_table(path: Path, encoding: str, header: bool, plain: Plain) -> "pd.Dat
         return _json(text, path)
     if suffix in CONLL or plain == "columns":
         return frame_of(conll_columns(text, path))
-    return frame_of({"text": [text] if plain == "whole" else text.removesuffix("\n").split("\n")})
+    return frame_of({"text": [text] if plain == "whole" else _lines(text)})
 
 
 def conll_columns(text: str, where: object) -> dict[str, list[tuple[str, ...]]]:
@@ -88,6 +94,43 @@ def conll_columns(text: str, where: object) -> dict[str, list[tuple[str, ...]]]:
     kept = [sentence for sentence in sentences if sentence]
     names = ["text", *map(str, range(2, len(first))), *["tags"] * (len(first) > 1)]
     return {name: [tuple(fields[i] for fields in sentence) for sentence in kept] for i, name in enumerate(names)}
+
+
+def is_readable(path: Path) -> bool:
+    """Whether ``read_table`` has something to read there."""
+    return os.path.exists(path) or bool(_parallel(path))  # unlike Path's, exists answers for what could be no path
+
+
+def _parallel(path: Path) -> dict[str, Path]:
+    """The files that the path with another suffix names, by suffix; none where there are not two of them at least."""
+    try:
+        names = sorted(os.listdir(path.parent))
+    except (OSError, ValueError):
+        return {}
+    files: dict[str, Path] = {}
+    for name in names:
+        suffix = data_suffix(Path(name))
+        if suffix in NOT_PARALLEL or not name.startswith(f"{path.name}."):
+            continue
+        side = name.removeprefix(f"{path.name}.")
+        if side.lower() in (suffix[1:], *(suffix[1:] + packed for packed in COMPRESSED)):
+            files.setdefault(side.partition(".")[0], path.parent / name)
+    return files if len(files) > 1 else {}
+
+
+def _side_by_side(files: dict[str, Path], encoding: str) -> "pd.DataFrame":
+    columns = {side: _lines(decode(read_bytes(file), encoding, file)) for side, file in files.items()}
+    longest, shortest = (pick(columns, key=lambda side: len(columns[side])) for pick in (max, min))
+    if (lines := len(columns[shortest])) != len(columns[longest]):
+        raise DataError(
+            f"{files[longest]}, line {lines + 1}: has no counterpart, as {files[shortest]} ends after {lines:,} lines "
+            f"and this file has {len(columns[longest]):,}; parallel files need the same sentence in each line"
+        )
+    return frame_of(columns)
+
+
+def _lines(text: str) -> list[str]:
+    return text.removesuffix("\n").split("\n")
 
 
 def _folder(path: Path, encoding: str) -> "pd.DataFrame":

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from torch import Tensor, nn
 
+from recurra.errors import InputError
 from recurra.modalities import Modality
 from recurra.sequences import Ragged
 
@@ -54,14 +55,18 @@ class Head(nn.Module, ABC):
     """The last part of a model.
 
     ``config`` is the class of its settings, ``roles`` the data columns it learns from beside the input,
-    ``running`` whether it reads one running sequence (the next token) or rows apart, ``aligned`` whether each step
-    of the input has a target of its own. ``objective`` may depend on the settings.
+    ``running`` whether it reads one running sequence (the next token) or rows apart. ``shared`` those roles whose
+    columns are written in the input's own units, so that the modality is fitted to them too. ``aligned`` whether each
+    step of the input has a target of its own, ``unaligned`` whether targets are sequences with lengths of their own,
+    whose steps a batch counts beside the input's. ``objective`` may depend on the settings.
     """
 
     config: ClassVar[type]
     roles: ClassVar[tuple[str, ...]] = ()
     running: ClassVar[bool] = False
+    shared: ClassVar[tuple[str, ...]] = ()
     aligned: ClassVar[bool] = False
+    unaligned: ClassVar[bool] = False
     objective: Objective
 
     @classmethod
@@ -86,6 +91,14 @@ class Head(nn.Module, ABC):
     def decode(self, features: Ragged, last: Tensor) -> list[dict[str, Any]]:
         """One prediction a sequence, as plain values."""
 
+    def explain(self, inputs: Ragged, features: Ragged, last: Tensor) -> list[dict[str, Any]]:
+        """As ``decode``, each with what it rests on; InputError where that cannot be said. inputs: as encoded."""
+        raise InputError(f"head {type(self).__name__.lower()}: its predictions have no explanation")
+
     @abstractmethod
     def meter(self) -> Meter:
         """A new count of this head's metrics."""
+
+    def validation_meter(self) -> Meter:
+        """A count for the validations of a training, which may take a quicker way than ``meter``."""
+        return self.meter()

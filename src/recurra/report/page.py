@@ -70,6 +70,8 @@ def render(folder: Path, config: dict[str, Any], events: Events) -> str:
         headline=_headline(events),
         charts=_charts(config, events),
         samples=details.get("samples", []),
+        examples=[{key: _cut(text) for key, text in row.items()} for row in details.get("examples", [])],
+        attention=_attention(details.get("attention", [])),
         confusion=_confusion(details["labels"], details["confusion"]) if "confusion" in details else None,
         most_wrong=[{**row, "text": _cut(row["text"])} for row in details.get("most_wrong", [])],
         cards=[
@@ -180,6 +182,15 @@ def _chart(
 ) -> dict[str, Any]:
     size = "full" if full else "half" if half else "third"
     return {"title": title, "note": note, "legend": legend, "drawings": drawings, "size": size}
+
+
+def _attention(texts: list[dict[str, Any]]) -> list[Any]:
+    """A drawing for each text that was written."""
+    from markupsafe import Markup
+
+    from recurra.report import figures
+
+    return [Markup(figures.attention(one["read"], one["units"], one["attention"])) for one in texts]
 
 
 def _flowing(events: Events) -> list[dict[str, Any]]:

@@ -81,7 +81,8 @@ def train(
     splits = load_splits(changed(defaults(kind), wanted), frame)
     chosen = _chosen(kind, splits, wanted)
     head = HEADS.get(kind.output)
-    modality = MODALITIES.get(kind.input).fit(chosen.modality, splits.train[kind.roles[0]], running=head.running)
+    rows = itertools.chain.from_iterable(splits.train[role] for role in (kind.roles[0], *head.shared))
+    modality = MODALITIES.get(kind.input).fit(chosen.modality, rows, running=head.running)
     model = _new_model(chosen, modality, head.learn(chosen.head, splits.train))
     return _fit(folder, chosen, splits, model, display, _command(kind, wanted))
 
@@ -220,7 +221,7 @@ def _fit(folder: Path, config: RunConfig, splits: Splits, model: Model, display:
         batches,
         settings,
         objective=model.head.objective,
-        validate=lambda: model.measure(held_out).metrics(),
+        validate=lambda: model.measure(held_out, model.head.validation_meter()).metrics(),
         keep=lambda: model.save_weights(folder),
         log=log,
         checkpoint_file=file,
