@@ -22,7 +22,7 @@ from recurra.heads import HEADS, Meter
 from recurra.modalities import MODALITIES, Modality, Tokens
 from recurra.nn import Bidirectional, Dropout, Recurrent, Stack
 from recurra.sequences import Ragged, State
-from recurra.sequences.batches import Batch, Separate, Streams
+from recurra.sequences.batches import Batch, Separate, Streams, Targets
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -174,24 +174,27 @@ class Model(nn.Module):
         return self.output_dropout(y), last, state
 
     def forward(
-        self, inputs: Ragged, targets: Tensor | Ragged | None, state: State | None = None
+        self, inputs: Ragged, targets: Targets | None, state: State | None = None
     ) -> tuple[Tensor, Tensor | float, State]:
         """One training batch. Returns the summed loss in nats, what to divide it by for a mean, the final state."""
-        features, last, state = self.features(inputs, state)
+        features, last, state = self.features(self.head.reads(inputs, targets), state)
         total, count = self.head.loss(features, last, targets)
         return total, count, state
 
     def batches(
         self, frame: "pd.DataFrame", where: str, *, tokens: int, truncation: int, shuffle: bool
     ) -> Separate | Streams:
-        """Rows as batches of about ``tokens`` steps: streams of ``truncation`` steps for a head that reads running
-        text, unless ``truncation`` is 0, and rows apart otherwise. ``where`` names the data in errors."""
+        """Rows as batches of about ``tokens`` steps (of unaligned targets too): streams of ``truncation`` steps for a
+        head that reads running text, unless ``truncation`` is 0, and rows apart otherwise. ``where`` names the data in
+        errors."""
         rows = list(frame[self.modality.role])
         inputs = self.begun(rows) if self.head.running else self.modality.encode_all(rows)
+        wanted = self.head.targets(frame, where)
+        steps = inputs.lengths + wanted.lengths if self.head.unaligned else inputs.lengths
         if shuffle:
-            tokens = min(tokens, max(LEAST_TOKENS, inputs.values.shape[0] // LEAST_BATCHES))
+            tokens = min(tokens, max(LEAST_TOKENS, int(steps.sum()) // LEAST_BATCHES))
         if not self.head.running:
-            return Separate(inputs, self.head.targets(frame, where), tokens, shuffle=shuffle)
+            return Separate(inputs, wanted, tokens, shuffle=shuffle, steps=steps)
         if truncation:
             return Streams(inputs.values, max(1, tokens // truncation), truncation, shuffle=shuffle)
         # Each step's target is the next token, and the last one's the end.
@@ -218,9 +221,9 @@ class Model(nn.Module):
         finally:
             self.train(before)
 
-    def measure(self, batches: Separate | Streams) -> Meter:
-        """The head's metrics over these batches."""
-        meter: Meter = self.head.meter()
+    def measure(self, batches: Separate | Streams, meter: Meter | None = None) -> Meter:
+        """The head's metrics over these batches. meter: to count with; None: a new one of the head's."""
+        meter = meter or self.head.meter()
         with self.evaluating():
             state = None
             for batch in batches.epoch(0, 0):
@@ -228,8 +231,9 @@ class Model(nn.Module):
         return meter
 
     def _measure(self, meter: Meter, batch: Batch, state: State | None) -> State:
-        features, last, state = self.features(batch.inputs.to(self.device), state if batch.carry else None)
         targets = None if batch.targets is None else batch.targets.to(self.device)
+        inputs = self.head.reads(batch.inputs.to(self.device), targets)
+        features, last, state = self.features(inputs, state if batch.carry else None)
         meter.update(features, last, targets, batch.rows)
         return state
 

@@ -82,7 +82,8 @@ def train(
     splits = load_splits(changed(defaults(kind), wanted), frame)
     chosen = _chosen(kind, splits, wanted)
     head = HEADS.get(kind.output)
-    modality = MODALITIES.get(kind.input).fit(chosen.modality, splits.train[kind.roles[0]], running=head.running)
+    rows = itertools.chain.from_iterable(splits.train[role] for role in (kind.roles[0], *head.shared))
+    modality = MODALITIES.get(kind.input).fit(chosen.modality, rows, running=head.running)
     model = _new_model(chosen, modality, head.learn(chosen.head, splits.train))
     return _fit(folder, chosen, splits, model, display, _command(kind, wanted))
 
@@ -122,7 +123,7 @@ def _settings(kind: Task, file: str | Path | None, options: dict[str, Any]) -> d
     start = defaults(kind)
     for key, value in options.items():
         key = key.replace("__", ".")
-        column = key in kind.roles and not is_setting(start, key)
+        column = key in (*kind.roles, *HEADS.get(kind.output).optional) and not is_setting(start, key)
         settings[f"data.columns.{key}" if column else key] = value
     return settings
 
@@ -219,7 +220,7 @@ def _fit(folder: Path, config: RunConfig, splits: Splits, model: Model, display:
         batches,
         settings,
         objective=model.head.objective,
-        validate=lambda: model.measure(held_out).metrics(),
+        validate=lambda: model.measure(held_out, model.head.validation_meter()).metrics(),
         keep=lambda: model.save_weights(folder),
         log=log,
         checkpoint_file=file,
@@ -274,7 +275,7 @@ def _evaluation(run: Run, name: str, split: str, frame: "pd.DataFrame", batches:
             for t in SAMPLE_TEMPERATURES
         ]
     details["health"] = _health(run, frame)
-    return {"data": name, "split": split, "metrics": meter.metrics(), "details": details}
+    return {"data": name, "split": split, "metrics": {**meter.metrics(), **meter.beside(frame)}, "details": details}
 
 
 def _health(run: Run, frame: "pd.DataFrame") -> list[dict[str, Any]]:

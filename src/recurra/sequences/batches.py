@@ -6,6 +6,7 @@ batches that it would have seen.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any, Protocol, Self
 
 import torch
 from torch import Tensor
@@ -13,15 +14,26 @@ from torch import Tensor
 from recurra.sequences.ragged import Ragged
 
 
+class Targets(Protocol):
+    """What a head learns from, a row for each of the data's: a Tensor, a Ragged, or a head's own of several parts."""
+
+    def __getitem__(self, rows: Tensor, /) -> Self:
+        """These rows."""
+
+    def to(self, device: Any, /) -> Self:
+        """The same on this device."""
+
+
 @dataclass(frozen=True)
 class Batch:
-    """inputs: B sequences. targets: what the head learns from them.
+    """inputs: B sequences. targets: what the head learns from them. steps: how many the batch counts for.
 
     carry: whether the state continues from the batch before. rows: [B], which sequences of the data these are.
     """
 
     inputs: Ragged
-    targets: Tensor | Ragged | None
+    targets: Any
+    steps: int
     carry: bool = False
     rows: Tensor | None = None
 
@@ -30,18 +42,28 @@ class Separate:
     """Batches of independent sequences of similar length, each of about ``tokens`` steps.
 
     Sequences of similar length are put together because a batch takes as many steps as its longest sequence has.
-    With ``shuffle`` the order is drawn anew each epoch; without, batches are the same each time.
+    With ``shuffle`` the order is drawn anew each epoch; without, batches are the same each time. steps: [B], what
+    each sequence counts for; None: its own steps.
     """
 
     # Batches drawn together and sorted by length: larger is faster, smaller is more random.
     POOL = 32
 
-    def __init__(self, inputs: Ragged, targets: Tensor | Ragged | None, tokens: int, *, shuffle: bool):
+    def __init__(
+        self,
+        inputs: Ragged,
+        targets: Any,
+        tokens: int,
+        *,
+        shuffle: bool,
+        steps: Tensor | None = None,
+    ):
         self.inputs, self.targets, self.tokens, self.shuffle = inputs, targets, tokens, shuffle
+        self.steps = inputs.lengths if steps is None else steps
 
     def indices(self, seed: int, epoch: int) -> list[Tensor]:
         """The rows of each batch of this epoch."""
-        lengths = self.inputs.lengths
+        lengths = self.steps
         draw = torch.Generator().manual_seed(_mix(seed, epoch))
         order = torch.randperm(len(lengths), generator=draw) if self.shuffle else torch.arange(len(lengths))
         mean = max(1.0, lengths.double().mean().item()) if len(lengths) else 1.0
@@ -53,7 +75,7 @@ class Separate:
 
     def _cut(self, rows: Tensor) -> list[Tensor]:
         batches, start, total = [], 0, 0
-        for i, length in enumerate(self.inputs.lengths[rows].tolist()):
+        for i, length in enumerate(self.steps[rows].tolist()):
             if total and total + length > self.tokens:
                 batches.append(rows[start:i])
                 start, total = i, 0
@@ -63,7 +85,8 @@ class Separate:
     def epoch(self, seed: int, epoch: int, start: int = 0) -> Iterator[Batch]:
         """The epoch's batches from number ``start`` on."""
         for rows in self.indices(seed, epoch)[start:]:
-            yield Batch(self.inputs[rows], None if self.targets is None else self.targets[rows], rows=rows)
+            targets = None if self.targets is None else self.targets[rows]
+            yield Batch(self.inputs[rows], targets, int(self.steps[rows].sum()), rows=rows)
 
     def count(self, seed: int, epoch: int) -> int:
         """Batches in this epoch."""
@@ -71,7 +94,7 @@ class Separate:
 
     @property
     def steps_per_epoch(self) -> int:
-        return int(self.inputs.offsets[-1])
+        return int(self.steps.sum())
 
 
 class Streams:
@@ -107,7 +130,7 @@ class Streams:
             offsets = torch.cat([torch.zeros(1, dtype=torch.int64), (end - begin).cumsum(0)])
             where = torch.arange(int(offsets[-1])) + torch.repeat_interleave(begin - offsets[:-1], end - begin)
             inputs = Ragged(self.tokens[where], offsets)
-            yield Batch(inputs, inputs.with_values(self.tokens[where + 1]), carry=i > 0)
+            yield Batch(inputs, inputs.with_values(self.tokens[where + 1]), int(offsets[-1]), carry=i > 0)
 
     def count(self, seed: int, epoch: int) -> int:
         """Batches in this epoch."""

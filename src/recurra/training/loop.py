@@ -154,9 +154,8 @@ class _Loop:
         self.state = state
         # A mean over the batch; accumulated batches count alike, as if they were one.
         self.fabric.backward(total / (count * self.config.accumulate))
-        steps = inputs.values.shape[0]
-        self.progress.tokens += steps
-        self.window.add_loss(total, count, steps)
+        self.progress.tokens += batch.steps
+        self.window.add_loss(total, count, batch.steps)
 
     def _step(self) -> None:
         p, config = self.progress, self.config
