@@ -30,7 +30,7 @@ from recurra.nn import (
     slowness_penalty,
 )
 from recurra.sequences import Ragged, State
-from recurra.sequences.batches import Batch, Separate, Streams
+from recurra.sequences.batches import Batch, Separate, Streams, Targets
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -227,10 +227,10 @@ class Model(nn.Module):
         return size + (trunk.slowness_penalty and trunk.slowness_penalty * slowness_penalty(outputs))
 
     def forward(
-        self, inputs: Ragged, targets: Tensor | Ragged | None, state: State | None = None
+        self, inputs: Ragged, targets: Targets | None, state: State | None = None
     ) -> tuple[Tensor, Tensor | float, State]:
         """One training batch. Returns the summed loss in nats, what to divide it by for a mean, the final state."""
-        outputs, last, state = self._outputs(inputs, state)
+        outputs, last, state = self._outputs(self.head.reads(inputs, targets), state)
         features = self.output_dropout(outputs)
         total, count = self.head.loss(features, last, targets)
         return total + count * self._penalty(outputs, features), count, state
@@ -303,8 +303,9 @@ class Model(nn.Module):
         return meter
 
     def _measure(self, meter: Meter, batch: Batch, state: State | None) -> State:
-        features, last, state = self.features(batch.inputs.to(self.device), state if batch.carry else None)
         targets = None if batch.targets is None else batch.targets.to(self.device)
+        inputs = self.head.reads(batch.inputs.to(self.device), targets)
+        features, last, state = self.features(inputs, state if batch.carry else None)
         meter.update(features, last, targets, batch.rows)
         return state
 

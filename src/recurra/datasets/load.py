@@ -68,6 +68,8 @@ def load(
     default_dataset: str = "",
     frame: Any = None,
     familiar: Mapping[str, str] | None = None,
+    optional: tuple[str, ...] = (),
+    gaps: tuple[str, ...] = (),
 ) -> Splits:
     """Reads the rows and divides what is not divided already.
 
@@ -76,18 +78,19 @@ def load(
     frame instead of ``config.source``.
     familiar: role to a column that is taken where the data have it; that of ``config.columns`` they must have. Files
     for validation and test may call their columns otherwise than the training rows do; a note says what was guessed.
-    Raises MissingFileError, DataError or InputError.
+    optional, gaps: as for ``rows_of``. Raises MissingFileError, DataError or InputError.
     """
     source = frame if frame is not None else config.source or default_dataset
     plain = _plain(roles, running)
     name, tables, dataset = _tables(source, config.encoding, config.header, plain)
     familiar = {**(dataset.columns if dataset else {}), **(familiar or {})}
-    parts = {part: rows_of(table, name, roles, config.columns, familiar) for part, table in tables.items()}
+    lacking = {"optional": optional, "gaps": gaps}
+    parts = {part: rows_of(table, name, roles, config.columns, familiar, **lacking) for part, table in tables.items()}
     columns = parts["train"].columns
     for part, path in (("valid", config.valid), ("test", config.test)):
         if path:
             table = read_table(Path(path), config.encoding, config.header, plain)
-            parts[part] = rows_of(table, path, roles, {}, familiar=columns)
+            parts[part] = rows_of(table, path, roles, {}, familiar=columns, **lacking)
     notes = list(dict.fromkeys(note for rows in parts.values() for note in rows.notes))
     frames = {part: rows.frame for part, rows in parts.items()}
     notes += [note for part in frames if part != "train" for note in _shared(frames["train"], frames[part], part)]
@@ -119,16 +122,17 @@ def read_rows(
     running: bool = False,
     header: bool = True,
     familiar: Mapping[str, str] | None = None,
-    keep_empty: bool = False,
+    optional: tuple[str, ...] = (),
+    gaps: tuple[str, ...] = (),
 ) -> Rows:
     """Rows to evaluate or predict: of a file, a folder or a frame, or the test rows of a data set by name.
 
-    columns, familiar, keep_empty: as for ``rows_of``. A data set without test rows of its own gives all its rows, and
-    a note says so. Raises as ``load`` does.
+    columns, familiar, optional, gaps: as for ``rows_of``. A data set without test rows of its own gives all its rows,
+    and a note says so. Raises as ``load`` does.
     """
     name, tables, dataset = _tables(source, encoding, header, _plain(roles, running))
     familiar = {**(dataset.columns if dataset else {}), **(familiar or {})}
-    rows = rows_of(tables.get("test", tables["train"]), name, roles, columns, familiar, keep_empty)
+    rows = rows_of(tables.get("test", tables["train"]), name, roles, columns, familiar, optional, gaps)
     if dataset and "test" not in tables:
         rows.notes.append(f"{name}: a data set without test rows of its own; these are all its rows")
     return rows
@@ -170,12 +174,12 @@ def _from_frame(frame: Any) -> "pd.DataFrame":
 
 
 def _shared(train: "pd.DataFrame", other: "pd.DataFrame", part: str) -> list[str]:
-    """A note on inputs of rows given for validation or test which are trained on as well."""
+    """A note on inputs of rows given for validation or test which are trained on as well; empty ones are not."""
     from recurra.arrays import identity
 
     role = train.columns[0]
-    known = set(map(identity, train[role]))
-    count = sum(identity(value) in known for value in other[role])
+    known = {identity(value) for value in train[role] if len(value)}
+    count = sum(len(value) > 0 and identity(value) in known for value in other[role])
     return [f"{count:,} of {len(other):,} {part} rows have a {role} that is also trained on"] if count else []
 
 

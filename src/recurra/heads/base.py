@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from recurra.errors import InputError
 from recurra.modalities import Modality
 from recurra.sequences import Ragged
+from recurra.sequences.batches import Targets
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -46,6 +47,10 @@ class Meter(ABC):
     def metrics(self) -> dict[str, float]:
         """The figures so far."""
 
+    def beside(self, frame: "pd.DataFrame") -> dict[str, float]:
+        """The figures of what one would use instead, on the same rows. frame: the rows that were counted."""
+        return {}
+
     def details(self, frame: "pd.DataFrame") -> dict[str, Any]:
         """What a report shows beside the figures. frame: the rows that were counted."""
         return {}
@@ -58,7 +63,8 @@ class Head(nn.Module, ABC):
     ``running`` whether it reads one running sequence (the next token) or rows apart. ``shared`` those roles whose
     columns are written in the input's own units, so that the modality is fitted to them too. ``aligned`` whether each
     step of the input has a target of its own, ``unaligned`` whether targets are sequences with lengths of their own,
-    whose steps a batch counts beside the input's. ``objective`` may depend on the settings.
+    whose steps a batch counts beside the input's. ``optional`` further roles, whose columns the data may lack, ``gaps``
+    roles that single rows may lack, which are then empty. ``objective`` may depend on the settings.
     """
 
     config: ClassVar[type]
@@ -67,6 +73,8 @@ class Head(nn.Module, ABC):
     shared: ClassVar[tuple[str, ...]] = ()
     aligned: ClassVar[bool] = False
     unaligned: ClassVar[bool] = False
+    optional: ClassVar[tuple[str, ...]] = ()
+    gaps: ClassVar[tuple[str, ...]] = ()
     objective: Objective
 
     @classmethod
@@ -80,8 +88,12 @@ class Head(nn.Module, ABC):
         super().__init__()
 
     @abstractmethod
-    def targets(self, frame: "pd.DataFrame", where: str) -> Tensor | Ragged | None:
+    def targets(self, frame: "pd.DataFrame", where: str) -> Targets | None:
         """The rows' targets, or None where the input is its own target. ``where`` names the data in errors."""
+
+    def reads(self, inputs: Ragged, targets: Any) -> Ragged:
+        """The sequences of a batch that encoder and trunk read; a head that compares them adds its targets'."""
+        return inputs
 
     @abstractmethod
     def loss(self, features: Ragged, last: Tensor, targets: Any) -> tuple[Tensor, Tensor | float]:

@@ -123,7 +123,7 @@ def _settings(kind: Task, file: str | Path | None, options: dict[str, Any]) -> d
     start = defaults(kind)
     for key, value in options.items():
         key = key.replace("__", ".")
-        column = key in kind.roles and not is_setting(start, key)
+        column = key in (*kind.roles, *HEADS.get(kind.output).optional) and not is_setting(start, key)
         settings[f"data.columns.{key}" if column else key] = value
     return settings
 
@@ -276,7 +276,7 @@ def _evaluation(run: Run, name: str, split: str, frame: "pd.DataFrame", batches:
             for t in SAMPLE_TEMPERATURES
         ]
     details["health"] = _health(run, frame)
-    return {"data": name, "split": split, "metrics": meter.metrics(), "details": details}
+    return {"data": name, "split": split, "metrics": {**meter.metrics(), **meter.beside(frame)}, "details": details}
 
 
 def _health(run: Run, frame: "pd.DataFrame") -> list[dict[str, Any]]:

@@ -93,7 +93,8 @@ class Run:
         Raises InputError (DataError, MissingFileError, UnknownNameError) for data that do not fit.
         """
         part, rows = self._rows(data, split, columns or {})
-        metrics = self.model.measure(self.model.evaluation_batches(rows.frame, rows.name)).metrics()
+        meter = self.model.measure(self.model.evaluation_batches(rows.frame, rows.name))
+        metrics = {**meter.metrics(), **meter.beside(rows.frame)}
         _pass_on(rows.notes, tell)
         return {"task": self.config.task, "data": rows.name, "split": part, "metrics": metrics}
 
@@ -121,6 +122,8 @@ class Run:
             running=self.model.head.running,
             header=config.header,
             familiar=config.columns,
+            optional=self.model.head.optional,
+            gaps=self.model.head.gaps,
         )
         return "all", replace(rows, name=str(data) if isinstance(data, str | Path) else "data frame")
 
@@ -143,7 +146,7 @@ class Run:
             config.encoding,
             header=config.header,
             familiar={name: column for name, column in config.columns.items() if name == role},
-            keep_empty=True,
+            gaps=(role,),
         )
         _pass_on(rows.notes, tell)
         return list(rows.frame[role])
@@ -191,14 +194,16 @@ def load_splits(
     familiar: role to a column that is taken where the data have it.
     """
     task = TASKS.get(config.task)
-    running = HEADS.get(task.output).running
+    head = HEADS.get(task.output)
     return load_data(
         config.data,
         task.roles,
-        running=running,
+        running=head.running,
         default_dataset=task.dataset,
         frame=frame,
         familiar={**task.columns, **(familiar or {})},
+        optional=head.optional,
+        gaps=head.gaps,
     )
 
 

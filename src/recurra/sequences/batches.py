@@ -6,11 +6,22 @@ batches that it would have seen.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any, Protocol, Self
 
 import torch
 from torch import Tensor
 
 from recurra.sequences.ragged import Ragged
+
+
+class Targets(Protocol):
+    """What a head learns from, a row for each of the data's: a Tensor, a Ragged, or a head's own of several parts."""
+
+    def __getitem__(self, rows: Tensor, /) -> Self:
+        """These rows."""
+
+    def to(self, device: Any, /) -> Self:
+        """The same on this device."""
 
 
 @dataclass(frozen=True)
@@ -22,7 +33,7 @@ class Batch:
     """
 
     inputs: Ragged
-    targets: Tensor | Ragged | None
+    targets: Any
     steps: int
     carry: bool = False
     rows: Tensor | None = None
@@ -43,7 +54,7 @@ class Separate:
     def __init__(
         self,
         inputs: Ragged,
-        targets: Tensor | Ragged | None,
+        targets: Any,
         tokens: int,
         *,
         shuffle: bool,
