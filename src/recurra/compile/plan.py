@@ -67,6 +67,8 @@ class ProductGradient:
 class Plan:
     """wx: where the gradient of each gate's input is. vectors: of each block of a vector; None: nothing reaches it.
 
+    totals: letters of what the last carry of ``back`` adds up over each sequence, the stream ``totals`` [B, ...] to
+    ``vectors``; empty: there is no such carry.
     show: as infer, writing what the equations come by into the stream ``shown``; what: the name of each of its blocks.
     """
 
@@ -78,6 +80,7 @@ class Plan:
     wx: tuple[Column | None, ...]
     products: tuple[ProductGradient, ...]
     vectors: dict[str, tuple[Column | None, ...]]
+    totals: tuple[str, ...]
 
 
 @cache
@@ -120,7 +123,7 @@ class _Planner:
     def plan(self) -> Plan:
         g = self.graph
         grads, carries = self._differentiate()
-        grad_columns = _Columns("grads")
+        grad_columns, totals = _Columns("grads"), _Columns("totals")
         products, wanted = [], [n for carry in carries for n in carry.new]
         linears = [n for n in self.forward if n.op == "linear"]
         outputs = {}
@@ -133,8 +136,12 @@ class _Planner:
         for name, sizes in self.cell.param_sizes().items():
             if len(sizes) == 1:
                 blocks = [g.node("vector", letter=sizes[0].letter, data=(name, i)) for i in range(sizes[0].factor)]
-                vectors[name] = tuple(self._place(grad_columns, grads.get(n), n.letter) for n in blocks)
-        wanted += grad_columns.places
+                # What no product needs is not written at each step, but added up.
+                columns = [grad_columns if grads.get(n) in grad_columns.places else totals for n in blocks]
+                vectors[name] = tuple(self._place(c, grads.get(n), n.letter) for c, n in zip(columns, blocks, strict=True))
+        if totals.letters:
+            carries = (*carries, self._added_up(totals))
+        wanted += [*grad_columns.places, *totals.places]
         entered = [a for n in linears for a in n.args]
         reads = self._kept(wanted, entered)
         for n in linears:
@@ -152,6 +159,7 @@ class _Planner:
             wx=wx,
             products=tuple(products),
             vectors=vectors,
+            totals=tuple(totals.letters),
         )
 
     def _columns(self) -> dict[str, tuple[str, int]]:
@@ -172,6 +180,11 @@ class _Planner:
         zero = g.const(0.0)
         news = [tuple(grads.get(n, zero) for n in old) for old in self.old]
         return grads, tuple(Carry(old, new) for old, new in zip(leaves, news, strict=True))
+
+    def _added_up(self, totals: _Columns) -> Carry:
+        g = self.graph
+        old = tuple(g.node("total", letter=letter, data=i) for i, letter in enumerate(totals.letters))
+        return Carry(old, tuple(g.apply("add", *pair) for pair in zip(old, totals.places, strict=True)))
 
     @staticmethod
     def _place(columns: _Columns, grad: Node | None, letter: str) -> Column | None:
