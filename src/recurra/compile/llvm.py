@@ -8,6 +8,7 @@ so that those active at a step are a prefix.
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import reduce
 
 from recurra.compile import functions, gemm, packing
 from recurra.compile.graph import LETTERS, Node, reachable
@@ -230,7 +231,8 @@ class _Emitter:
         f, suffix = self.f, ".padded" if padded else ""
         before = letters[:index]
         parts = [f.mul(self.given[x + suffix], str(before.count(x))) for x in LETTERS if x in before]
-        return "0" if not parts else parts[0] if len(parts) == 1 else f.add(*parts)
+        parts += [str(before.count("1"))] if "1" in before else []
+        return reduce(f.add, parts) if parts else "0"
 
     def load_exact(self, pointer: str, mask: str | None) -> str:
         return self.f.load(pointer) if mask is None else self.f.load_some(pointer, mask)
@@ -252,7 +254,7 @@ class _RowFunction:
     def __init__(self, emitter: _Emitter, level: Level, row: str, t: str):
         self.e, self.f, self.level, self.row = emitter, emitter.f, level, row
         self.bases: dict[str, str] = {}
-        self.sums: dict[Node, str] = {}
+        self.numbers: dict[Node, str] = {}
         self.kept: dict[Node, Slot] = {}
         f, given = self.f, emitter.given
         self.t = t
@@ -260,11 +262,15 @@ class _RowFunction:
         self.address = f.add(f.integer(given["first"], row), step)
 
     def emit(self) -> None:
-        needed = self.level.needed()
+        f, needed = self.f, self.level.needed()
         places = [*(p for _, p in self.level.stores), *(self.level.loads[n] for n in needed if n in self.level.loads)]
         places += [slot for loop in self.level.sums for slot in loop.keeps.values()]
         for place in places:
             self._base(place)
+        for n in needed:
+            if n.letter == "1" and n in self.level.loads:
+                place = self._at(self.level.loads[n], "0")
+                self.numbers[n] = f.splat(f.let(f"load {self.e.lanes.scalar}, ptr {place}"))
         for loop in self.level.sums:
             self._sum(loop)
         for letter in LETTERS:
@@ -275,6 +281,10 @@ class _RowFunction:
                     values = [self._value(n, j, mask, known) for n, _ in stores]
                     for value, (_, place) in zip(values, stores, strict=True):
                         self._store(value, place, j, mask)
+        for n, place in self.level.stores:
+            if self._letter(place) == "1":
+                number = f.let(f"extractelement {self.e.lanes.vector} {self._value(n, '0', None, {})}, i64 0")
+                f.do(f"store {self.e.lanes.scalar} {number}, ptr {self._at(place, '0')}")
 
     def _letters(self, place: Place) -> tuple[str, ...]:
         if isinstance(place, Column):
@@ -306,6 +316,8 @@ class _RowFunction:
 
     def _new_value(self, n: Node, j: str, mask: str | None, known: dict[Node, str]) -> str:
         f, place = self.f, self.level.loads.get(n) or self.kept.get(n)
+        if n in self.numbers:
+            return self.numbers[n]
         if isinstance(place, Slot):
             return f.load(self._at(place, j))
         if place is not None:
@@ -315,8 +327,6 @@ class _RowFunction:
             return self.e.lanes.all(n.data[1])
         if n.op == "size":
             return self.e.number[str(n.data)]
-        if n.op == "rowsum":
-            return self.sums[n]
         if n.op == "vector":
             assert isinstance(n.data, tuple)
             name, block = n.data
@@ -357,7 +367,7 @@ class _RowFunction:
             for n, slot in loop.keeps.items():
                 self._store(self._value(n, j, mask, known), slot, j, mask)
         self.kept |= loop.keeps
-        self.sums |= {n: self._spread_sum(total) for n, total in zip(loop.nodes, totals, strict=True)}
+        self.numbers |= {n: self._spread_sum(total) for n, total in zip(loop.nodes, totals, strict=True)}
 
     def _spread_sum(self, total: str) -> str:
         """The sum of a vector's lanes, in every lane."""

@@ -199,8 +199,8 @@ class _Planner:
         saved = 0
         free = {n: Column("previous", i) for i, n in enumerate(self.old[0])}
         free |= {n: Column("output", i) for i, n in enumerate(self.new[0]) if n not in free}
-        # What is known before a step's products comes last: the rest may then lie where ``wx`` was.
-        for n in sorted(_minimum_cut(forward, used, set(free)), key=lambda n: n.op == "state"):
+        # What is known before a step's products comes late: the rest may then lie where ``wx`` was. Numbers come last.
+        for n in sorted(_minimum_cut(forward, used, set(free)), key=lambda n: (n.letter == "1", n.op == "state")):
             if n in free:
                 reads[n] = free[n]
             else:
@@ -273,11 +273,12 @@ def _product(node: Node) -> Product:
 
 # --- the cut ---
 
-_MEMORY, _NEVER = 1000, 10**9
+# What a block costs that is kept; a number of the row; and what cannot be had.
+_MEMORY, _NUMBER, _NEVER = 1000, 10, 10**9
 
 
 def _minimum_cut(forward: set[Node], used: set[Node], free: set[Node]) -> list[Node]:
-    """The cheapest set of values from which all that is used can be computed without a matrix product.
+    """The cheapest set of values from which all that is used can be computed without matrix products and row sums.
 
     Of equal cuts, the one nearest to the use: an activation rather than what it is the activation of.
     """
@@ -291,8 +292,8 @@ def _minimum_cut(forward: set[Node], used: set[Node], free: set[Node]) -> list[N
         capacity.setdefault(b, {}).setdefault(a, 0)
 
     for n in nodes:
-        connect(("in", n.index), ("out", n.index), _NEVER if n.letter == "1" else 1 if n in free else _MEMORY)
-        if n.op in ("wx", "state", "out"):
+        connect(("in", n.index), ("out", n.index), _NUMBER if n.letter == "1" else 1 if n in free else _MEMORY)
+        if n.op in ("wx", "state", "out", "rowsum"):
             connect(source, ("in", n.index), _NEVER)
         else:
             for a in n.args:
