@@ -27,7 +27,7 @@ def gradients(g: Graph, seeds: list[tuple[Node, Node]], columns: Columns) -> dic
             outs = [found.get(g.node("out", (node,), node.letter, i)) for i in range(_product(node).blocks)]
             if any(o is not None for o in outs):
                 _through(g, node, outs, columns, parts)
-        elif node in parts:
+        elif node in parts and node.op not in ("const", "size"):
             found[node] = g.sum(parts[node]) if node.letter != "1" else _gathered(g, parts[node])
             for argument, grad in zip(node.args, _rule(g, node, found[node]), strict=True):
                 if grad is not None:
@@ -52,16 +52,29 @@ def _through(g: Graph, node: Node, outs: list[Node | None], columns: Columns, pa
 
 def _gathered(g: Graph, grads: list[Node]) -> Node:
     """One number a row: the sum of gradients, over the units of those that stand for units."""
-    numbers = [grad for grad in grads if grad.letter == "1"]
-    wide = list[tuple[Node, list[tuple[bool, Node]]]]()
+    found = [grad for grad in grads if grad.letter == "1"]
+    wide: dict[tuple[Node, str], list[tuple[bool, Node]]] = {}
     for negative, factor, x in (term for grad in grads if grad.letter != "1" for term in _terms(g, grad)):
-        same = next((terms for f, terms in wide if f is factor and terms[0][1].letter == x.letter), None)
-        if same is None:
-            wide.append((factor, [(negative, x)]))
-        else:
-            same.append((negative, x))
-    sums = [g.apply("mul", factor, g.node("rowsum", (_signed_sum(g, terms),))) for factor, terms in wide]
-    return g.sum([*numbers, *sums])
+        wide.setdefault((factor, x.letter), []).append((negative, x))
+    for (factor, letter), terms in wide.items():
+        if _cancel(g, letter, [x for _, x in terms]) and len({negative for negative, _ in terms}) == 1:
+            continue
+        (turned, total), *rest = terms
+        for negative, x in rest:
+            total = g.apply("add" if negative == turned else "sub", total, x)
+        number = g.apply("mul", factor, g.node("rowsum", (total,)))
+        found.append(g.apply("neg", number) if turned else number)
+    return g.sum(found) if found else g.const(0.0)
+
+
+def _cancel(g: Graph, letter: str, nodes: list[Node]) -> bool:
+    """Whether these are all that one mean over a row was taken of, less that mean: their sum is zero."""
+    if any(n.op != "sub" for n in nodes):
+        return False
+    whole = [n.args[0] for n in sorted(nodes, key=lambda n: n.index)]
+    count = g.sum(g.node("size", data=letter) for _ in whole)
+    mean = g.apply("div", g.node("rowsum", (g.sum(whole),)), count)
+    return all(n.args[1] is mean for n in nodes)
 
 
 def _terms(g: Graph, x: Node) -> Iterator[tuple[bool, Node, Node]]:
@@ -80,14 +93,6 @@ def _terms(g: Graph, x: Node) -> Iterator[tuple[bool, Node, Node]]:
             stack.append((negative, g.apply(x.op, factor, second), first))
         else:
             yield negative, factor, x
-
-
-def _signed_sum(g: Graph, terms: list[tuple[bool, Node]]) -> Node:
-    (negative, total), *rest = terms
-    total = g.apply("neg", total) if negative else total
-    for negative, x in rest:
-        total = g.apply("sub" if negative else "add", total, x)
-    return total
 
 
 def _rule(g: Graph, node: Node, d: Node) -> list[Node | None]:

@@ -137,8 +137,9 @@ class _Planner:
             if len(sizes) == 1:
                 blocks = [g.node("vector", letter=sizes[0].letter, data=(name, i)) for i in range(sizes[0].factor)]
                 # What no product needs is not written at each step, but added up.
-                columns = [grad_columns if grads.get(n) in grad_columns.places else totals for n in blocks]
-                vectors[name] = tuple(self._place(c, grads.get(n), n.letter) for c, n in zip(columns, blocks, strict=True))
+                rooms = [grad_columns if grads.get(n) in grad_columns.places else totals for n in blocks]
+                places = zip(rooms, blocks, strict=True)
+                vectors[name] = tuple(self._place(room, grads.get(n), n.letter) for room, n in places)
         if totals.letters:
             carries = (*carries, self._added_up(totals))
         wanted += [*grad_columns.places, *totals.places]
