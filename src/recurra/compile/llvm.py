@@ -309,8 +309,8 @@ class _RowFunction:
             self._base(place)
         for n in needed:
             if n.letter == "1" and n in self.level.loads:
-                place = self._at(self.level.loads[n], "0")
-                self.numbers[n] = f.splat(f.let(f"load {self.e.lanes.scalar}, ptr {place}"))
+                at = self._at(self.level.loads[n], "0")
+                self.numbers[n] = f.splat(f.let(f"load {self.e.lanes.scalar}, ptr {at}"))
         for loop in self.level.sums:
             self._sum(loop)
         for letter in LETTERS:
