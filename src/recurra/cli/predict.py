@@ -51,7 +51,8 @@ def _answer(result: dict[str, Any]) -> str:
         return "\t".join(f"{result[name]:.6g}" for name in ("number", "low", "high") if name in result)
     if "label" in result:
         return f"{result['label']}\t{result['probability']:.3f}"
-    return " ".join(f"{n['token']!r}:{n['probability']:.3f}" for n in result["next"])
+    found = result.get("blanks") or result.get("words") or [result["next"]]
+    return " | ".join(" ".join(f"{n['token']!r}:{n['probability']:.3f}" for n in word) for word in found)
 
 
 def _reason(result: dict[str, Any]) -> str:

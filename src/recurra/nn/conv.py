@@ -12,11 +12,11 @@ from recurra.compile import unroll_frames
 from recurra.errors import InputError
 from recurra.nn.checks import check_like, check_sizes
 from recurra.nn.initial import draw_input, draw_own
-from recurra.nn.recurrent import OneWay, gate_biases, projected_units
+from recurra.nn.recurrent import Layer, gate_biases, projected_units
 from recurra.sequences import Ragged, State
 
 
-class Convolutional(OneWay):
+class Convolutional(Layer):
     """One cell over sequences of frames (videos, maps of rain), every matrix product of which is a convolution.
 
     Each place of a frame has the cell's states, and hears its neighbours. With ``lstm`` that is ConvLSTM (Shi et al.
