@@ -2,16 +2,12 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import partial
 from typing import Literal
 
 from recurra.cells import CELLS, Cell
 from recurra.config import setting
 from recurra.errors import InputError, UnknownNameError
 from recurra.nn import Bidirectional, Layer, Recurrent, Stack
-
-# Whether a direction is the reverse one, in the order in which they are joined.
-WAYS = (False, True)
 
 
 @dataclass(frozen=True)
@@ -87,9 +83,8 @@ class TrunkConfig:
         if not self.bidirectional:
             return self._stack(width, self._recurrent)
         if not self.apart:
-            return self._stack(width, lambda *sizes: self._both(*(self._recurrent(*sizes, reverse=r) for r in WAYS)))
-        ways = (self._stack(width, partial(self._recurrent, reverse=reverse)) for reverse in WAYS)
-        return Stack([self._both(*ways)])
+            return self._stack(width, lambda *sizes: self._both(self._recurrent(*sizes), self._reversed(*sizes)))
+        return Stack([self._both(self._stack(width, self._recurrent), self._stack(width, self._reversed))])
 
     def _stack(self, width: int, layer: Callable[[Cell, int, int], Layer]) -> Stack:
         """layer: of a cell, the width of what it reads, and its units."""
@@ -101,6 +96,9 @@ class TrunkConfig:
 
     def _both(self, ahead: Layer, back: Layer) -> Bidirectional:
         return Bidirectional(ahead, back, merge=self.merge)
+
+    def _reversed(self, cell: Cell, width: int, hidden: int) -> Recurrent:
+        return self._recurrent(cell, width, hidden, reverse=True)
 
     def _recurrent(self, cell: Cell, width: int, hidden: int, reverse: bool = False) -> Recurrent:
         return Recurrent(

@@ -38,6 +38,8 @@ class Convolutional(Layer):
     (Ragged(B=2, N=9, features=[4, 16, 12], dtype=torch.float32), State(h: [2, 4, 16, 12]))
     """
 
+    reverse: bool
+
     def __init__(
         self,
         cell: Cell,

@@ -74,6 +74,8 @@ class Recurrent(Layer):
     (Ragged(B=2, N=9, features=[5], dtype=torch.float32), State(h: [2, 5]))
     """
 
+    reverse: bool
+
     def __init__(
         self,
         cell: Cell,
