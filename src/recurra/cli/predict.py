@@ -39,7 +39,9 @@ def predict(
 
 
 def _answer(result: dict[str, Any]) -> str:
-    """A prediction in a few words: a label, or the likeliest next tokens, with probabilities."""
+    """A prediction in a few words: a label, or the likeliest next tokens, with probabilities; a vector's elements."""
     if "label" in result:
         return f"{result['label']}\t{result['probability']:.3f}"
+    if "vector" in result:
+        return " ".join(f"{element:.4g}" for element in result["vector"])
     return " ".join(f"{n['token']!r}:{n['probability']:.3f}" for n in result["next"])

@@ -27,8 +27,8 @@ class File:
 
     It is taken from the folder that RECURRA_DATA names if it is there, and else downloaded once into the user's
     cache. path: below RECURRA_DATA; its name may end in .xz, .gz or .bz2. hash: of the decompressed content,
-    ``sha256:...``, ``sha1:...`` or ``md5:...``. url: where the content is public, empty where it is not. url_hash: where
-    what is public there is another form of the same data, such as compressed.
+    ``sha256:...``, ``sha1:...`` or ``md5:...``. url: where the content is public, empty where it is not.
+    url_hash: where what is public there is another form of the same data, such as compressed.
     """
 
     path: str

@@ -51,8 +51,8 @@ def rows_of(
     columns: role to column, where chosen. familiar: role to the column it had in other data, taken where the table
     has it. The rest is guessed, which a note says. optional: further roles, had only where the table has a column that
     was chosen for it or has a usual name. gaps: roles that a row may lack, which is then kept with an empty one; rows
-    that lack anything else are left out. A note counts both. Raises UnknownNameError for a role or column that is not there,
-    InputError where a guess is not possible, DataError where nothing is left.
+    that lack anything else are left out. A note counts both. Raises UnknownNameError for a role or column that is not
+    there, InputError where a guess is not possible, DataError where nothing is left.
     """
     chosen, notes = _choose(table, name, roles, optional, columns, familiar or {})
     frame = frame_of({role: [_text(v, name, i, c) for i, v in table[c].items()] for role, c in chosen.items()})
@@ -108,8 +108,8 @@ def _choose(
                 f"{name}: which column is the {role}? Choose with --column {role}=NAME from {listed}; {HEADER_HINT}"
             )
     roles = tuple(role for role in both if role in chosen)
-    expected = {**dict(zip(roles, roles, strict=True)), **familiar, **columns}
-    guessed = [f"{role} is column {_short(chosen[role])}" for role in roles if chosen[role] != expected[role]]
+    expected = {role: {role, familiar.get(role), columns.get(role)} for role in roles}
+    guessed = [f"{role} is column {_short(chosen[role])}" for role in roles if chosen[role] not in expected[role]]
     said = f"{name}: {', '.join(guessed)} (guessed; choose with --column ROLE=NAME; {HEADER_HINT})"
     return {role: chosen[role] for role in roles}, [said] if guessed else []
 

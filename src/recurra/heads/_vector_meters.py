@@ -129,11 +129,10 @@ def _text(value: object) -> str:
 def _correlation(a: Tensor, b: Tensor) -> float:
     """Pearson's; 0 where one of the two is constant."""
     a, b = a - a.mean(), b - b.mean()
-    return ((a * b).sum() / (a.norm() * b.norm()).clamp(min=1e-12)).item()
+    return float((a * b).sum() / (a.norm() * b.norm()).clamp(min=1e-12))
 
 
 def _ranked(values: Tensor) -> Tensor:
     """Ranks, equals sharing the mean of theirs."""
-    _, place, counts = values.unique(return_inverse=True, return_counts=True)
-    last = counts.cumsum(0).double()
-    return (last - (counts - 1) / 2)[place]
+    _, place, counts = np.unique(values.numpy(), return_inverse=True, return_counts=True)
+    return torch.from_numpy((counts.cumsum() - (counts - 1) / 2)[place])

@@ -2,7 +2,7 @@
 
 import os
 import shutil
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -17,10 +17,13 @@ from recurra.model import Model, read_config
 from recurra.report.events import lines
 from recurra.runs.config import RunConfig, from_run
 from recurra.runs.fingerprint import fingerprint
+from recurra.runs.searching import Searcher, documents_of
 from recurra.tasks import TASKS
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from recurra.ranking.index import Hit, Index
 
 
 # config.toml's data.source of a run that was trained on a data frame.
@@ -41,6 +44,7 @@ class Run:
     def __init__(self, path: Path, config: RunConfig, model: Model):
         self.path, self.config, self.model = path, config, model
         self.task = TASKS.get(config.task)
+        self._searching: Searcher | None = None
 
     @cached_property
     def splits(self) -> Splits:
@@ -162,6 +166,44 @@ class Run:
     ) -> Iterator[str]:
         """``length`` tokens that continue ``prompt``, in pieces, as they are drawn (language models)."""
         return generate(self.model, prompt, length, Sampling(temperature, top_k, top_p, seed))
+
+    def index(
+        self,
+        documents: "str | Path | pd.DataFrame | Sequence[str]",
+        columns: dict[str, str] | None = None,
+        *,
+        folder: str | Path | None = None,
+        tell: Callable[[str], object] | None = None,
+    ) -> "Index":
+        """Makes ``documents`` searchable: a file, a folder, a data set's name, a data frame, or the texts themselves.
+
+        columns: the column of the roles ``text`` and ``id``; else guessed; without ids, rows are numbered.
+        folder: where the index is kept; None: ``index`` in the run's. It is made anew where documents or weights have
+        changed. tell: as for ``evaluate``. Raises InputError (DataError for an id given twice) or MissingExtraError.
+        """
+        config = self.config.data
+        rows = documents_of(documents, columns or {}, config.encoding, config.header)
+        return self._searcher(folder).make(rows, tell or (lambda note: None))
+
+    def search(
+        self, query: str, top: int = 10, *, hybrid: bool = False, folder: str | Path | None = None
+    ) -> "list[Hit]":
+        """The documents of the run's index that are nearest to ``query``, the nearest first.
+
+        hybrid: fused with BM25's ranking by the words in common. folder: of an index that is elsewhere.
+        Raises InputError, MissingFileError where there is no index yet, RunError where it is of other weights.
+        """
+        return self._searcher(folder).search(query, top, hybrid)
+
+    def similarity(self, texts: Sequence[str], others: Sequence[str]) -> list[float]:
+        """How alike each text is to its other one: a score as in the training data, or without those a cosine."""
+        return self._searcher(None).similarity(texts, others)
+
+    def _searcher(self, folder: str | Path | None) -> Searcher:
+        place = Path(folder) if folder else self.path / "index"
+        if self._searching is None or self._searching.folder != place:
+            self._searching = Searcher(self.model, self.path / "model.safetensors", place)
+        return self._searching
 
     def save(self, folder: str | Path) -> None:
         """Copies the run folder. Raises RunError where ``folder`` exists."""
