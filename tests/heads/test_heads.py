@@ -14,14 +14,18 @@ from recurra.runs.config import defaults
 from recurra.tasks import TASKS
 
 TEXTS = ["a good film", "bad", "", "the plot is good and the cast is bad"]
-FRAME = pd.DataFrame({"text": TEXTS, "label": ["up", "down", "up", "down"]})
+OTHERS = ["a fine film", "good", "the cast", "the plot is good"]
+FRAME = pd.DataFrame(
+    {"text": TEXTS, "label": ["up", "down", "up", "down"], "other": OTHERS, "score": ["5", "1", "1", "5"]}
+)
 
 
 def model(head: str, **settings: object) -> Model:
     task = next(t for t in TASKS.all().values() if t.output == head)
     config = override(defaults(task), {"trunk.hidden": 6, "modality.min_count": 1, **settings})
     kind = HEADS.get(head)
-    modality = MODALITIES.get(task.input).fit(config.modality, FRAME["text"], running=kind.running)
+    rows = [row for role in ("text", *kind.shared) for row in FRAME[role]]
+    modality = MODALITIES.get(task.input).fit(config.modality, rows, running=kind.running)
     return Model(config.model, modality, kind.learn(config.head, FRAME)).double()
 
 
