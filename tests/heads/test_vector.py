@@ -91,7 +91,8 @@ def test_learns_pairs_that_share_no_word():
     # "a film" has two documents, of which one can be the first; BM25 has one word to go by, "a", for two of the texts.
     assert meter.metrics()["recall_1"] == pytest.approx((0.5 + 1 + 1) / 3)
     beside = meter.beside(PAIRS)
-    assert beside["bm25_map"] < beside["fused_map"] <= 1.0
+    assert list(beside) == ["BM25", "both fused"]
+    assert beside["BM25"]["map"] < beside["both fused"]["map"] <= 1.0
 
 
 def test_ranks_are_over_all_documents_not_over_a_batch():

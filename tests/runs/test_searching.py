@@ -100,7 +100,12 @@ def test_similarity_is_the_cosine_where_there_were_no_scores(run):
 
 
 def test_metrics_stand_beside_bm25s(run):
-    found = run.evaluate()["metrics"]
-    assert {"map", "bm25_map", "fused_map", "recall_10", "bm25_recall_10"} <= found.keys()
+    found = run.evaluate()
+    assert set(found["beside"]) == {"BM25", "both fused"}
+    assert {"map", "mrr", "recall_10"} <= found["beside"]["BM25"].keys() < found["metrics"].keys()
     end = [json.loads(line) for line in Path("run/metrics.jsonl").read_text().splitlines()][-1]
-    assert end["event"] == "evaluation" and end["metrics"] == pytest.approx(found)
+    assert end["event"] == "evaluation"
+    assert end["metrics"] == pytest.approx(found["metrics"])
+    assert end["details"]["beside"]["BM25"] == pytest.approx(found["beside"]["BM25"])
+    page = run.report().read_text()
+    assert "What one could use instead" in page and "both fused" in page

@@ -108,8 +108,8 @@ class RankMeter(_VectorMeter):
             count += len(own)
         return {**ranked.metrics(), "nats": nats / max(1, count)}
 
-    def beside(self, frame: "pd.DataFrame") -> dict[str, float]:
-        """The same of BM25, and of both rankings fused."""
+    def beside(self, frame: "pd.DataFrame") -> dict[str, dict[str, float]]:
+        """BM25, and both rankings fused."""
         texts = [_text(value) for value in frame[self.head.modality.role].iloc[self.asked]]
         documents = [_text(value) for value in frame["other"].iloc[self.documents]]
         bm25 = BM25.fit(documents)
@@ -118,8 +118,7 @@ class RankMeter(_VectorMeter):
             words.add(ranks(bm25.scores(text), own))
             rankings = (-cosines).argsort(stable=True).numpy(), bm25.ranking(text)
             fused.add(ranks(fuse(rankings, len(documents)), own))
-        both = (("bm25", words), ("fused", fused))
-        return {f"{name}_{key}": value for name, way in both for key, value in way.metrics().items()}
+        return {"BM25": words.metrics(), "both fused": fused.metrics()}
 
 
 def _text(value: object) -> str:

@@ -69,6 +69,7 @@ def render(folder: Path, config: dict[str, Any], events: Events) -> str:
         warning=_warning(folder, events),
         headline=_headline(events),
         charts=_charts(config, events),
+        beside=details.get("beside", {}),
         samples=details.get("samples", []),
         confusion=_confusion(details["labels"], details["confusion"]) if "confusion" in details else None,
         most_wrong=[{**row, "text": _cut(row["text"])} for row in details.get("most_wrong", [])],

@@ -92,14 +92,16 @@ class Run:
 
         split: which part of a data set is meant (train, valid, test). columns: the column of a role in ``data``; else
         that of the training where ``data`` have it, else a guess. tell: gets each sentence that a person should know
-        about the data, such as how many rows were left out. Returns task, data, split and metrics.
+        about the data, such as how many rows were left out. Returns task, data, split, metrics and, where there is
+        something to hold them against on the same rows, ``beside``: its metrics by its name.
         Raises InputError (DataError, MissingFileError, UnknownNameError) for data that do not fit.
         """
         part, rows = self._rows(data, split, columns or {})
         meter = self.model.measure(self.model.evaluation_batches(rows.frame, rows.name))
-        metrics = {**meter.metrics(), **meter.beside(rows.frame)}
+        found = {"task": self.config.task, "data": rows.name, "split": part, "metrics": meter.metrics()}
+        beside = meter.beside(rows.frame)
         _pass_on(rows.notes, tell)
-        return {"task": self.config.task, "data": rows.name, "split": part, "metrics": metrics}
+        return {**found, "beside": beside} if beside else found
 
     def _rows(self, data: "str | Path | pd.DataFrame | None", split: str, columns: dict[str, str]) -> tuple[str, Rows]:
         """The rows to evaluate on, and which part of the data they are."""
