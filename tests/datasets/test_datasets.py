@@ -7,16 +7,20 @@ import sys
 from collections import Counter
 from dataclasses import replace
 from functools import cache
+from itertools import chain
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
+from recurra.arrays import identity
 from recurra.config import override
 from recurra.datasets import DATASETS, DataConfig, Dataset, Splits, load
 from recurra.heads import HEADS
+from recurra.heads._schemes import spans_of
 from recurra.modalities.text import Text, TextConfig
 from recurra.runs.config import defaults
+from recurra.runs.fingerprint import fingerprint
 from recurra.tasks import TASKS
 
 RUNNING = "language-model"
@@ -24,8 +28,13 @@ RUNNING = "language-model"
 # Rows of train, valid and test; by the publishers' counts where there are some, the rest follows from them.
 ROWS = {
     "cranfield": (9_268, 1_398, 2_180),
+    "adding": (10_000, 1_000, 1_000),
+    "conll2000": (8_042, 894, 2_012),
+    "conll2003": (14_041, 3_250, 3_453),
+    "digits": (1_437, 180, 180),
     "imdb": (18_000, 2_000, 5_000),
     "mr-polarity": (8_530, 1_066, 1_066),
+    "multi30k": (29_000, 1_014, 1_000),
     "ptb": (1, 1, 1),
     "pydoc": (1, 1, 1),
     "sick": (4_500, 500, 4_927),
@@ -33,6 +42,7 @@ ROWS = {
     "tinyshakespeare": (1, 1, 1),
     "trec-qc": (4_907, 545, 500),
     "wikitext2": (1, 1, 1),
+    "wnut17": (3_394, 1_009, 1_287),
 }
 
 
@@ -50,12 +60,12 @@ def loaded(name: str, label: str = "label", test_fraction: float = 0.1, fresh: i
         if not folder or not (Path(folder) / file.path).is_file():
             pytest.skip(f"{file.path} is not at hand: RECURRA_DATA is {'without it' if folder else 'not set'}")
     config = DataConfig(source=name, test_fraction=test_fraction)
-    if dataset.task == RUNNING:
-        return load(config, ("text",), running=True)
     task = TASKS.get(dataset.task)
     head = HEADS.get(task.output)
-    columns = {"label": label} if "label" in task.roles else {}
-    return load(replace(config, columns=columns), task.roles, optional=head.optional, gaps=head.gaps)
+    if "label" in task.roles:
+        config = replace(config, columns={"label": label})
+    lacking = {"optional": head.optional, "gaps": head.gaps}
+    return load(config, task.roles, running=dataset.task == RUNNING, familiar=task.columns, **lacking)
 
 
 def test_it_describes_itself(name: str) -> None:
@@ -67,8 +77,8 @@ def test_it_describes_itself(name: str) -> None:
     for file in dataset.files.values():
         assert file.path.startswith(f"{dataset.name}/")
         assert file.url.startswith("https://")
-        # What a URL serves is taken as it is; only archives, which their readers unpack, may be compressed.
-        assert not re.search(r"(?<!\.tar)\.(xz|gz|bz2)$", file.url)
+        # The hash is of the content: what is served compressed has another.
+        assert file.url_hash or not re.search(r"\.(xz|gz|bz2)$", file.url)
         for checksum in filter(None, (file.hash, file.url_hash)):
             kind, _, digits = checksum.partition(":")
             assert re.fullmatch("[0-9a-f]+", digits)
@@ -91,16 +101,16 @@ def test_it_is_the_same_every_time(name: str) -> None:
     one, two = loaded(name), loaded(name, fresh=1)
     assert one.test is not None
     assert two.test is not None
-    assert one.train.equals(two.train)
-    assert one.test.equals(two.test)
+    for a, b in ((one.train, two.train), (one.valid, two.valid), (one.test, two.test)):
+        assert fingerprint(a) == fingerprint(b)
 
 
-def test_what_was_cut_off_shares_no_text_with_training(name: str) -> None:
+def test_what_was_cut_off_shares_no_input_with_training(name: str) -> None:
     splits = loaded(name)
     cut_off = [part for part in ("valid", "test") if any(f"% for {part}" in note for note in splits.notes)]
     for part in cut_off:
-        frame = getattr(splits, part)
-        assert set(frame["text"]).isdisjoint(splits.train["text"])
+        inputs, known = (map(identity, frame.iloc[:, 0]) for frame in (getattr(splits, part), splits.train))
+        assert set(inputs).isdisjoint(known)
 
 
 def test_listing_all_imports_nothing_heavy() -> None:
@@ -210,3 +220,22 @@ def test_sicks_scores_are_its_own() -> None:
     scores = splits.train["score"].astype(float)
     assert scores.between(1, 5).all()
     assert splits.columns == {"text": "text", "other": "other", "score": "score"}
+
+
+@pytest.mark.parametrize(
+    ("name", "column", "tokens", "spans", "kinds"),
+    [
+        ("conll2000", "chunk", (211_727, 47_377), (106_978, 23_852), 11),
+        ("conll2003", "ner", (203_621, 51_362, 46_435), (23_499, 5_942, 5_648), 4),
+        ("wnut17", "ner", (62_730, 15_733, 23_394), (1_975, 836, 1_079), 6),
+    ],
+)
+def test_tokens_and_spans_are_as_many_as_published(
+    name: str, column: str, tokens: tuple[int, ...], spans: tuple[int, ...], kinds: int
+) -> None:
+    loaded(name)  # or skips
+    frames = DATASETS.get(name).load().values()
+    assert tuple(frame["text"].map(len).sum() for frame in frames) == tokens
+    found = [[kind for row in frame[column] for kind, _, _ in spans_of(row)] for frame in frames]
+    assert tuple(map(len, found)) == spans
+    assert len(set(chain.from_iterable(found))) == kinds

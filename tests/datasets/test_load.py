@@ -123,7 +123,9 @@ def test_frames_of_pandas_and_polars(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_source_that_is_nothing_is_answered_with_what_is_near(tmp_path: Path) -> None:
     with pytest.raises(MissingFileError, match=r"tinyshakespear: no such file.*did you mean .* 'tinyshakespeare'"):
         load(DataConfig(source="tinyshakespear"), ("text",))
-    with pytest.raises(MissingFileError, match=r"zzz\.csv: no such file or folder.*data sets are imdb, mr-polarity"):
+    with pytest.raises(
+        MissingFileError, match=r"zzz\.csv: no such file or folder.*data sets are adding, .*imdb, mr-polarity"
+    ):
         load(DataConfig(source="zzz.csv"), ("text",))
     with pytest.raises(MissingFileError, match="no such file or folder"):
         load(DataConfig(source="a whole review instead of a name " * 200), ("text",))

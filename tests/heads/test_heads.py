@@ -1,5 +1,7 @@
 """Conformance of every head in the folder, on small models of the tasks that use it."""
 
+from typing import Any
+
 import pandas as pd
 import pytest
 import torch
@@ -11,22 +13,42 @@ from recurra.heads.category import Category, CategoryConfig
 from recurra.modalities import MODALITIES
 from recurra.model import Model
 from recurra.runs.config import defaults
-from recurra.tasks import TASKS
+from recurra.tasks import TASKS, Task
 
 TEXTS = ["a good film", "bad", "", "the plot is good and the cast is bad"]
+TARGETS = ["ein guter Film", "schlecht", "?", "die Handlung ist gut und das Ensemble schlecht"]
 OTHERS = ["a fine film", "good", "the cast", "the plot is good"]
-FRAME = pd.DataFrame(
-    {"text": TEXTS, "label": ["up", "down", "up", "down"], "other": OTHERS, "score": ["5", "1", "1", "5"]}
+TAGS = ["D A N", "A", "", "D N V A C D N V A"]
+FRAME = pd.DataFrame({"text": TEXTS, "label": ["up", "down", "up", "down"], "tags": TAGS, "target": TARGETS})
+# What a small model of a head needs beside the general settings.
+SMALL = {"text": {"trunk.embedding": 24, "head.hidden": 24, "head.label_smoothing": 0.0}}
+# A column for each role, for the task whose head is tested to take its own from.
+ROLES = FRAME.assign(
+    series=[[1.0, 2.0], [3.0], [], [2.0, 0.5, 1.5]],
+    number=[1.0, 2.5, -1.0, 4.0],
+    other=OTHERS,
+    score=["5", "1", "1", "5"],
 )
 
 
+def task_of(head: str) -> Task:
+    """Of several tasks with this head one that reads text."""
+    return min((t for t in TASKS.all().values() if t.output == head), key=lambda t: t.input != "text")
+
+
+def rows_of(head: str) -> list[Any]:
+    return list(ROLES[task_of(head).roles[0]])
+
+
 def model(head: str, **settings: object) -> Model:
-    task = next(t for t in TASKS.all().values() if t.output == head)
-    config = override(defaults(task), {"trunk.hidden": 6, "modality.min_count": 1, **settings})
+    task = task_of(head)
+    config = override(defaults(task), {"trunk.hidden": 6, **SMALL.get(head, {}), **settings})
+    if task.input == "text":
+        config = override(config, {"modality.min_count": 1})
     kind = HEADS.get(head)
-    rows = [row for role in ("text", *kind.shared) for row in FRAME[role]]
+    rows = [row for role in (task.roles[0], *kind.shared) for row in ROLES[role]]
     modality = MODALITIES.get(task.input).fit(config.modality, rows, running=kind.running)
-    return Model(config.model, modality, kind.learn(config.head, FRAME)).double()
+    return Model(config.model, modality, kind.learn(config.head, ROLES)).double()
 
 
 @pytest.fixture(params=HEADS.names())
@@ -36,7 +58,7 @@ def head(request) -> str:
 
 def test_loss_is_a_sum_with_its_count_and_reaches_every_weight(head):
     net = model(head)
-    batches = net.batches(FRAME, "test", tokens=1000, truncation=0, shuffle=False)
+    batches = net.batches(ROLES, "test", tokens=1000, truncation=0, shuffle=False)
     (batch,) = batches.epoch(0, 0)
     total, count, _ = net(batch.inputs, batch.targets, None)
     (total / count).backward()
@@ -47,8 +69,8 @@ def test_loss_is_a_sum_with_its_count_and_reaches_every_weight(head):
 
 def test_losses_of_parts_add_up(head):
     net = model(head).eval()
-    whole = net.batches(FRAME, "test", tokens=1000, truncation=0, shuffle=False)
-    parts = net.batches(FRAME, "test", tokens=1, truncation=0, shuffle=False)
+    whole = net.batches(ROLES, "test", tokens=1000, truncation=0, shuffle=False)
+    parts = net.batches(ROLES, "test", tokens=1, truncation=0, shuffle=False)
     sums = [sum(net(b.inputs, b.targets, None)[0].item() for b in batches.epoch(0, 0)) for batches in (whole, parts)]
     assert sums[0] == pytest.approx(sums[1], rel=1e-9)
 
@@ -56,7 +78,7 @@ def test_losses_of_parts_add_up(head):
 def test_metrics_do_not_depend_on_the_batches(head):
     net = model(head)
     meters = [
-        net.measure(net.batches(FRAME, "test", tokens=tokens, truncation=0, shuffle=False)).metrics()
+        net.measure(net.batches(ROLES, "test", tokens=tokens, truncation=0, shuffle=False)).metrics()
         for tokens in (1, 1000)
     ]
     assert meters[0] == pytest.approx(meters[1], rel=1e-6)
@@ -65,23 +87,23 @@ def test_metrics_do_not_depend_on_the_batches(head):
 
 def test_predicts_plain_values_for_every_row_in_order(head):
     net = model(head)
-    together = net.predict(TEXTS)
-    assert len(together) == len(TEXTS)
-    for text, expected in zip(TEXTS, together, strict=True):
-        (alone,) = net.predict([text])
+    together = net.predict(rows_of(head))
+    assert len(together) == len(ROLES)
+    for row, expected in zip(rows_of(head), together, strict=True):
+        (alone,) = net.predict([row])
         assert alone.keys() == expected.keys()
 
 
 def test_saved_and_loaded_is_itself(head, tmp_path):
     net = model(head).float()
     net.save(tmp_path)
-    assert Model.load(tmp_path).predict(TEXTS) == net.predict(TEXTS)
+    assert Model.load(tmp_path).predict(rows_of(head)) == net.predict(rows_of(head))
 
 
 def test_learns_to_fit_four_rows(head):
     net = model(head, **{"trunk.dropout": 0.0, "trunk.input_dropout": 0.0})
     net.eval()  # dropout of the head off as well
-    batches = net.batches(FRAME, "test", tokens=1000, truncation=0, shuffle=False)
+    batches = net.batches(ROLES, "test", tokens=1000, truncation=0, shuffle=False)
     optimizer = torch.optim.Adam(net.parameters(), lr=0.05)
     losses = []
     for _ in range(40):

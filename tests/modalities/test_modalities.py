@@ -10,7 +10,10 @@ from recurra.modalities import MODALITIES, Modality
 from recurra.sequences import Ragged
 
 # A few rows of each modality, none of them empty, and a new one needs its own here.
-ROWS: dict[str, list[Any]] = {"text": ["A first text.", "and\na second", "x"]}
+ROWS: dict[str, list[Any]] = {
+    "series": [[[0.5, 2.0], [1.5, -1.0]], [[3.0, 0.25]]],
+    "text": ["A first text.", "and\na second", "x", ["a", "divided", "text"]],
+}
 
 
 @pytest.fixture(params=MODALITIES.names())

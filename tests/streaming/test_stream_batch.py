@@ -33,10 +33,16 @@ EVENTS = st.lists(
 )
 
 
-@given(EVENTS, st.sampled_from([*CELLS.names(), "stack"]))
+STACKS = {
+    "stack": lambda: Stack([recurrent("lstm"), recurrent("gru", 5, 9)]),
+    "residual": lambda: Stack([recurrent("lstm"), recurrent("gru", 5, 5)], residual=True),
+}
+
+
+@given(EVENTS, st.sampled_from([*CELLS.names(), *STACKS]))
 def test_any_schedule_equals_streams_of_their_own(events, name):
     torch.manual_seed(0)
-    layer = Stack([recurrent("lstm"), recurrent("gru", 5, 9)]) if name == "stack" else recurrent(name)
+    layer = STACKS[name]() if name in STACKS else recurrent(name)
     batch, alone = StreamBatch(layer, 8), dict[int, Stream]()
 
     def chosen(number):

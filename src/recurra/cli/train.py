@@ -16,9 +16,11 @@ def train(
         str | None, typer.Argument(help="A file, a folder or a data set's name; none: the task's default.")
     ] = None,
     out: Annotated[Path | None, typer.Option(help="The run folder; none: runs/TASK, numbered if taken.")] = None,
-    cell: Annotated[str | None, typer.Option(help="The recurrent cell: lstm, gru, ...")] = None,
+    cell: Annotated[
+        str | None, typer.Option(help="The recurrent cell: lstm, gru, ...; gru,lstm: of each layer.")
+    ] = None,
     layers: Annotated[int | None, typer.Option(help="Layers on top of each other.")] = None,
-    hidden: Annotated[int | None, typer.Option(help="Hidden units of a layer.")] = None,
+    hidden: Annotated[str | None, typer.Option(help="Hidden units of a layer; 128,64: of each layer.")] = None,
     epochs: Annotated[int | None, typer.Option(help="Passes over the training data.")] = None,
     minutes: Annotated[float | None, typer.Option(help="Time to train; the schedule ends when it does.")] = None,
     seed: Annotated[int | None, typer.Option(help="Seed of everything random.")] = None,

@@ -1,7 +1,7 @@
 """A cell's compiled programs and how they are called: packing, buffers, addresses."""
 
 import ctypes
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from threading import Lock
@@ -15,7 +15,7 @@ from recurra.compile import gemm, objects, team, threads
 from recurra.compile.graph import LETTERS, Product
 from recurra.compile.ir import Lanes
 from recurra.compile.llvm import ENTRY, GIVEN, PACK, emit
-from recurra.compile.plan import Program, affine, plan
+from recurra.compile.plan import Program, plan
 from recurra.compile.shares import Shares, deal
 from recurra.sequences.layout import Layout
 
@@ -38,7 +38,7 @@ class Units:
     inputs: int = 0
 
     def of(self, letter: str) -> int:
-        return {"H": self.hidden, "R": self.projected, "I": self.inputs}[letter]
+        return {"H": self.hidden, "R": self.projected, "I": self.inputs, "1": 1}[letter]
 
     def padded(self, letter: str) -> int:
         return -(-self.of(letter) // self.lanes) * self.lanes
@@ -152,10 +152,11 @@ class Kernel:
     def ways(self, frame: Frame, rows: int, steps: int) -> "Ways":
         """How threads take so many rows of so many steps in all: each its own, or a team's, if half would have none."""
         wanted = threads_for(frame.work * steps)
-        members = min(wanted, frame.work * rows // WORTH_A_MEMBER)
-        if 2 * rows <= wanted and members > 1 and self.code.schedule.splits:
-            return Ways(members, together=True)
-        return Ways(wanted)
+        if 2 * rows > wanted or not self.code.schedule.splits:
+            return Ways(wanted)
+        # Without products nobody waits for anybody.
+        members = min(wanted, frame.work * rows // WORTH_A_MEMBER) if self.code.products else wanted
+        return Ways(members, together=True) if members > 1 else Ways(wanted)
 
     # --- what arguments are made of ---
 
@@ -237,10 +238,10 @@ def kernel(cell: Cell, name: str, dtype: torch.dtype) -> Kernel:
         return _known(cell, name, dtype)
 
 
-def affine_kernel(dtype: torch.dtype) -> Kernel:
-    """The compiled program of a matrix product plus a bias."""
+def kernel_without_cell(program: Callable[[], Program], dtype: torch.dtype) -> Kernel:
+    """The compiled program that this function makes."""
     with _lock:
-        return _affine(dtype)
+        return _plain(program, dtype)
 
 
 @cache
@@ -255,5 +256,5 @@ def build(cell: Cell, name: str, dtype: torch.dtype) -> Kernel:
 
 
 @cache
-def _affine(dtype: torch.dtype) -> Kernel:
-    return Kernel(affine(), objects.widest(SCALARS[dtype]))
+def _plain(program: Callable[[], Program], dtype: torch.dtype) -> Kernel:
+    return Kernel(program(), objects.widest(SCALARS[dtype]))

@@ -7,7 +7,7 @@ import zipfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from recurra.datasets.files import read_bytes
 from recurra.datasets.tables import frame_of
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 FOLDER_VARIABLE = "RECURRA_DATA"
 
-Columns = dict[str, Sequence[str]]
+Columns = dict[str, Sequence[Any]]
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ class Dataset:
     """A public data set by name.
 
     size: in words, for the listing. task: the job it is mostly used for. source: who made it and where it is from.
-    read: from the content of each of ``files`` to columns of texts for each split (``train``; ``valid`` and ``test``
+    read: from the content of each of ``files`` to columns of values for each split (``train``; ``valid`` and ``test``
     where the data set has them of its own). defaults: settings that suit it. columns: role to the column that plays
     it, where names do not tell.
     """

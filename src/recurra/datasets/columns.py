@@ -1,6 +1,6 @@
-"""Which column plays which role, and its values as text."""
+"""Which column plays which role, and its values as that role has them: text, numbers, series of numbers."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -15,17 +15,24 @@ USUAL_NAMES = {
     role: names.split()
     for role, names in {
         "text": "text sentence review content body document message comment question tweet title description phrase "
-        "query sentence1 sentence_a text1",
+        "tokens words source src prompt question input query sentence1 sentence_a text1",
+        "target": "target translation reply response answer output tgt",
+        "tags": "tags tag labels label ner_tags pos_tags chunk_tags",
         "other": "other pair passage answer positive sentence2 sentence_b text2",
         "score": "score similarity relatedness relatedness_score",
         "label": "label class category sentiment topic target polarity rating stars score y",
+        "number": "number value target rating stars score price amount y",
+        "series": "series signal values sequence recording channels x",
     }.items()
 }
+
+# Roles whose values may be lists, which become tuples of texts: a text already divided, and what its tokens are.
+LISTS = ("text", "tags")
 
 
 @dataclass(frozen=True)
 class Rows:
-    """Rows whose columns are the roles, as text.
+    """Rows whose columns are the roles: ``number`` a float, ``series`` an array [T, I], all others text.
 
     frame: index ``row``, the number of the row in its source, from 1. columns: role to the source's column.
     notes: what a person should know, in sentences.
@@ -55,15 +62,24 @@ def rows_of(
     there, InputError where a guess is not possible, DataError where nothing is left.
     """
     chosen, notes = _choose(table, name, roles, optional, columns, familiar or {})
-    frame = frame_of({role: [_text(v, name, i, c) for i, v in table[c].items()] for role, c in chosen.items()})
-    for role in frame.columns[1:]:
-        frame[role] = [None if value is None else value.strip() for value in frame[role]]
+    from recurra import arrays  # numpy takes its time
+
+    # The values that are no text: each is read from what is there and where it stands; None is a missing one.
+    readers: dict[str, Callable[[Any, str], Any]] = dict.fromkeys(LISTS, _pieces)
+    readers |= {"number": arrays.number, "series": arrays.series}
+    values: dict[str, list[Any]] = {}
+    for role, c in chosen.items():
+        read: Callable[[Any, str], Any] = readers.get(role, _text if role == roles[0] else _label)
+        values[role] = [read(value, f"{name}, row {i}, column {c}") for i, value in table[c].items()]
+    frame = frame_of(values)
     if frame.empty:
         raise InputError(f"{name}: there are no rows")
     missing = frame.isna()
     kept, total = [role for role in frame.columns if role in gaps], len(frame)
     if parts := [f"{n:,} of {total:,} rows have no {role}" for role, n in missing[kept].sum().items() if n]:
-        frame[kept] = frame[kept].mask(missing[kept], "")
+        empty = {role: arrays.series([], role) if role == "series" else "" for role in kept}
+        full = {role: [empty[role] if v is None else v for v in values[role]] for role in kept}
+        frame = frame_of({**values, **full})
         notes.append(f"{name}: {' and '.join(parts)}; read as an empty one")
     missing = missing.drop(columns=kept)
     if parts := [f"{n:,} without {role}" for role, n in missing.sum().items() if n]:
@@ -97,7 +113,7 @@ def _choose(
     for guess, wanted in ((_usual, both), (_remaining, roles)):
         for role in wanted:
             left = [column for column in table.columns if column not in chosen.values()]
-            if role not in chosen and (found := guess(table, role, left)) is not None:
+            if role not in chosen and (found := guess(table, role, left, roles)) is not None:
                 chosen[role] = found
     listed = ", ".join(_short(column) for column in table.columns)
     if len(table.columns) < len(roles):
@@ -114,14 +130,14 @@ def _choose(
     return {role: chosen[role] for role in roles}, [said] if guessed else []
 
 
-def _usual(_: "pd.DataFrame", role: str, left: list[str]) -> str | None:
+def _usual(_: "pd.DataFrame", role: str, left: list[str], roles: tuple[str, ...]) -> str | None:
     by_name = {column.casefold(): column for column in reversed(left)}
     return next((by_name[name] for name in USUAL_NAMES.get(role, (role,)) if name in by_name), None)
 
 
-def _remaining(table: "pd.DataFrame", role: str, left: list[str]) -> str | None:
-    """The only column left; for the text, of several the one with the longest values."""
-    if role == "text" and left:
+def _remaining(table: "pd.DataFrame", role: str, left: list[str], roles: tuple[str, ...]) -> str | None:
+    """The only column left; for the text, of several the one with the longest values, unless the target is one too."""
+    if role == "text" and left and "target" not in roles:
         return max(left, key=lambda column: _mean_length(table[column]))
     return left[0] if len(left) == 1 else None
 
@@ -135,7 +151,24 @@ def _mean_length(values: "Iterable[Any]") -> float:
     return sum(lengths) / len(lengths) if lengths else 0.0
 
 
-def _text(value: Any, name: str, row: Any, column: str) -> str | None:
+def _pieces(value: Any, where: str) -> str | tuple[str, ...] | None:
+    """A value as text, or as several; None where there is none."""
+    import numpy as np
+
+    if not isinstance(value, list | tuple | np.ndarray):
+        return _text(value, where)
+    parts = tuple(part if part in ("", " ") else _text(part, where) for part in value)
+    if None in parts:
+        raise DataError(f"{where}: item {parts.index(None) + 1} is missing")
+    return parts or None  # type: ignore[return-value]
+
+
+def _label(value: Any, where: str) -> str | None:
+    text = _text(value, where)
+    return None if text is None else text.strip()
+
+
+def _text(value: Any, where: str) -> str | None:
     """A value as text, None where there is none; 4.0 is 4, as a column with gaps turns whole numbers into floats."""
     if isinstance(value, str):
         if not value.isascii():  # JSON can escape half of a surrogate pair, which no file could be written with.
@@ -145,7 +178,7 @@ def _text(value: Any, name: str, row: Any, column: str) -> str | None:
     import pandas as pd
 
     if isinstance(value, bytes) or not pd.api.types.is_scalar(value):
-        raise DataError(f"{name}, row {row}, column {column}: expected a text, got {type(value).__name__}")
+        raise DataError(f"{where}: expected a text, got {type(value).__name__}")
     if pd.isna(value):
         return None
     return str(int(value)) if isinstance(value, float | np.floating) and value.is_integer() else str(value)

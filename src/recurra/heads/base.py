@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from torch import Tensor, nn
 
+from recurra.errors import InputError
 from recurra.modalities import Modality
 from recurra.sequences import Ragged
 from recurra.sequences.batches import Targets
@@ -60,16 +61,17 @@ class Head(nn.Module, ABC):
 
     ``config`` is the class of its settings, ``roles`` the data columns it learns from beside the input,
     ``running`` whether it reads one running sequence (the next token) or rows apart. ``shared`` those roles whose
-    columns are written in the input's own units, so that the modality is fitted to them too. ``unaligned`` whether
-    targets are sequences with lengths of their own, whose steps a batch counts beside the input's. ``optional`` further
-    roles, whose columns the data may lack, ``gaps`` roles that single rows may lack, which are then empty.
-    ``objective`` may depend on the settings.
+    columns are written in the input's own units, so that the modality is fitted to them too. ``aligned`` whether each
+    step of the input has a target of its own, ``unaligned`` whether targets are sequences with lengths of their own,
+    whose steps a batch counts beside the input's. ``optional`` further roles, whose columns the data may lack, ``gaps``
+    roles that single rows may lack, which are then empty. ``objective`` may depend on the settings.
     """
 
     config: ClassVar[type]
     roles: ClassVar[tuple[str, ...]] = ()
     running: ClassVar[bool] = False
     shared: ClassVar[tuple[str, ...]] = ()
+    aligned: ClassVar[bool] = False
     unaligned: ClassVar[bool] = False
     optional: ClassVar[tuple[str, ...]] = ()
     gaps: ClassVar[tuple[str, ...]] = ()
@@ -100,6 +102,10 @@ class Head(nn.Module, ABC):
     @abstractmethod
     def decode(self, features: Ragged, last: Tensor) -> list[dict[str, Any]]:
         """One prediction a sequence, as plain values."""
+
+    def explain(self, inputs: Ragged, features: Ragged, last: Tensor) -> list[dict[str, Any]]:
+        """As ``decode``, each with what it rests on; InputError where that cannot be said. inputs: as encoded."""
+        raise InputError(f"head {type(self).__name__.lower()}: its predictions have no explanation")
 
     @abstractmethod
     def meter(self) -> Meter:

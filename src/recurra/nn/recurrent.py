@@ -5,6 +5,7 @@ State goes in and comes out; a layer holds weights only. All layers here have on
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
+from functools import reduce
 from typing import Literal, get_args
 
 import torch
@@ -15,13 +16,17 @@ from recurra.compile import show, unroll
 from recurra.errors import InputError, ShapeError, UnknownNameError
 from recurra.nn.checks import check_like, check_probability, check_sizes
 from recurra.nn.dropout import Dropout
+from recurra.nn.initial import draw_input, draw_own
 from recurra.sequences import Ragged, State
 
 Merge = Literal["concat", "sum", "mean", "mul"]
 
 
 class Layer(nn.Module, ABC):
-    """What Recurrent, Bidirectional and Stack have in common. input_size: I. output_size: features of the output."""
+    """What all layers have in common. input_size: I. output_size: features of the output.
+
+    Of layers over frames (``Convolutional``) a feature is a channel: there is [height, width] more to each tensor.
+    """
 
     input_size: int
     output_size: int
@@ -42,7 +47,13 @@ class Layer(nn.Module, ABC):
         """[B, output_size]: the final output of every sequence, both directions merged; from what forward returned."""
 
 
-class Recurrent(Layer):
+class OneWay(Layer, ABC):
+    """A layer that reads in one direction. reverse: from each sequence's last step to its first."""
+
+    reverse: bool
+
+
+class Recurrent(OneWay):
     """One cell over time.
 
     cell: from ``recurra.cells``, or your own. input_size: I. hidden_size: H. projection_size: R, for the cells that
@@ -92,16 +103,9 @@ class Recurrent(Layer):
         check_probability("weight_drop", weight_drop)
         for rate in rates.values():
             check_probability("zoneout", rate)
-        if cell.projects and not 0 < projection_size < hidden_size:
-            raise InputError(f"projection_size: expected 1 to {hidden_size - 1} for {cell.name}, got {projection_size}")
-        if not cell.projects and projection_size != 0:
-            raise InputError(f"projection_size: expected 0, as {cell.name} has no projection, got {projection_size}")
         self.cell, self.input_size, self.hidden_size, self.reverse = cell, input_size, hidden_size, reverse
-        self.projection_size = projection_size
-        self.gate_bias = {**cell.bias, **(gate_bias or {})}
-        for gate in self.gate_bias:
-            if gate not in cell.gates:
-                raise UnknownNameError(f"gate of {cell.name}", gate, cell.gates)
+        self.projection_size = projected_units(cell, hidden_size, projection_size)
+        self.gate_bias = gate_biases(cell, gate_bias)
         has_heads = any(p.heads for p in cell.params.values())
         if heads > 1 and (hidden_size % heads or not has_heads):
             wanted = f"a divisor of {hidden_size}" if has_heads else f"1, as {cell.name} has no heads"
@@ -132,28 +136,16 @@ class Recurrent(Layer):
     @torch.no_grad()
     def reset_parameters(self) -> None:
         """Draws the weights anew."""
-        for block in torch.split(self.weight_ih, self.hidden_size):
-            nn.init.xavier_uniform_(block)
-        if self.bias_ih is not None:
-            for gate, block in zip(self.cell.gates, torch.split(self.bias_ih, self.hidden_size), strict=True):
-                block.fill_(self.gate_bias.get(gate, 0.0))
-            if self.chrono:
-                steps = torch.empty(self.hidden_size).uniform_(1, self.chrono - 1).log()
-                for gate, sign in self.cell.memory.items():
-                    self.bias_ih.view(-1, self.hidden_size)[self.cell.gates.index(gate)] = sign * steps
+        draw_input(self.cell, self.weight_ih, self.bias_ih, self.gate_bias)
+        if self.bias_ih is not None and self.chrono:
+            steps = torch.empty(self.hidden_size).uniform_(1, self.chrono - 1).log()
+            for gate, sign in self.cell.memory.items():
+                self.bias_ih.view(-1, self.hidden_size)[self.cell.gates.index(gate)] = sign * steps
         for start in self.start.values() if self.start is not None else ():
             start.zero_()
         for name, declared in self.cell.params.items():
-            if isinstance(declared.init, float):
-                self.params[name].fill_(declared.init)
-                continue
-            if isinstance(declared.init, tuple):
-                self.params[name].uniform_(*declared.init)
-                continue
-            draw = nn.init.orthogonal_ if declared.init == "orthogonal" else nn.init.xavier_uniform_
             height = self.projection_size if declared.sizes[0].endswith("R") else self.hidden_size
-            for block in torch.split(self.params[name], height // self.heads if declared.heads else height):
-                draw(block)
+            draw_own(declared, self.params[name], height // self.heads if declared.heads else height)
 
     def forward(self, x: Ragged, state: State | None = None) -> tuple[Ragged, State]:
         initial = self._initial(x, state)
@@ -243,7 +235,7 @@ class Bidirectional(Layer):
     (torch.Size([7, 10]), ('forward.h', 'forward.c', 'backward.h', 'backward.c'))
     """
 
-    def __init__(self, forward: Recurrent, backward: Recurrent, merge: Merge = "concat"):
+    def __init__(self, forward: OneWay, backward: OneWay, merge: Merge = "concat"):
         super().__init__()
         if merge not in get_args(Merge):
             raise UnknownNameError("merge", merge, get_args(Merge))
@@ -275,7 +267,7 @@ class Bidirectional(Layer):
 
     def _merged(self, ahead: Tensor, back: Tensor) -> Tensor:
         if self.merge == "concat":
-            return torch.cat([ahead, back], dim=-1)
+            return torch.cat([ahead, back], dim=1)
         if self.merge == "mul":
             return ahead * back
         return ahead + back if self.merge == "sum" else (ahead + back) / 2
@@ -290,13 +282,19 @@ class Stack(Layer):
     layers: at least one, each fitting the one before; they may have different cells and widths. dropout: probability
     that a feature of a step is zeroed. variational: the same features at every step of a sequence.
 
+    residual: each layer above the first that is as wide as its input adds it to its output (He et al. 2015,
+    https://arxiv.org/abs/1512.03385; Wu et al. 2016, https://arxiv.org/abs/1609.08144). What is added is not dropped
+    out. ``last`` is then the sum of these layers' last outputs.
+
     >>> from recurra.cells.gru import gru
     >>> stack = Stack([Recurrent(gru, 3, 5), Recurrent(gru, 5, 4)], dropout=0.3)
     >>> stack.initial_state(2)
     State(0.h: [2, 5], 1.h: [2, 4])
     """
 
-    def __init__(self, layers: Iterable[Layer], dropout: float = 0.0, *, variational: bool = False):
+    def __init__(
+        self, layers: Iterable[Layer], dropout: float = 0.0, *, variational: bool = False, residual: bool = False
+    ):
         super().__init__()
         self.layers = nn.ModuleList(layers)
         if not self.layers:
@@ -304,7 +302,9 @@ class Stack(Layer):
         for i, (below, above) in enumerate(zip(self._each(), self._each()[1:], strict=False)):
             if below.output_size != above.input_size:
                 raise ShapeError(f"layers[{i + 1}].input_size", below.output_size, above.input_size)
-        self.dropout = Dropout(dropout, variational=variational)
+        self.dropout, self.residual = Dropout(dropout, variational=variational), residual
+        if residual and not any(map(self.adds, range(len(self.layers)))):
+            raise InputError("residual: expected a layer above the first that is as wide as its input, got none")
         self.input_size, self.output_size = self._each()[0].input_size, self._each()[-1].output_size
 
     def forward(self, x: Ragged, state: State | None = None) -> tuple[Ragged, State]:
@@ -312,19 +312,45 @@ class Stack(Layer):
             state = self.initial_state(len(x))
         finals: dict[str, State] = {}
         for i, layer in enumerate(self._each()):
-            if i > 0:
-                x = self.dropout(x)
-            x, finals[str(i)] = layer(x, state.part(str(i)))
+            y, finals[str(i)] = layer(self.dropout(x) if i > 0 else x, state.part(str(i)))
+            x = y.with_values(x.values + y.values) if self.adds(i) else y
         return x, State.group(finals)
+
+    def adds(self, index: int) -> bool:
+        """Whether this layer's input is added to its output."""
+        layer = self._each()[index]
+        return self.residual and index > 0 and layer.input_size == layer.output_size
 
     def initial_state(self, rows: int) -> State:
         return State.group({str(i): layer.initial_state(rows) for i, layer in enumerate(self._each())})
 
     def last(self, state: State) -> Tensor:
-        return self._each()[-1].last(state.part(str(len(self.layers) - 1)))
+        # From the topmost layer that adds nothing; the first is one.
+        start = max(i for i in range(len(self.layers)) if not self.adds(i))
+        return reduce(torch.add, (self._each()[i].last(state.part(str(i))) for i in range(start, len(self.layers))))
+
+    def extra_repr(self) -> str:
+        return "residual=True" if self.residual else ""
 
     def _each(self) -> list[Layer]:
         return list(self.layers)  # type: ignore[arg-type]
+
+
+def projected_units(cell: Cell, hidden: int, projected: int) -> int:
+    """R, checked. Raises InputError unless it is 0 for a cell without projection, and less than H for one that has."""
+    if cell.projects and not 0 < projected < hidden:
+        raise InputError(f"projection_size: expected 1 to {hidden - 1} for {cell.name}, got {projected}")
+    if not cell.projects and projected != 0:
+        raise InputError(f"projection_size: expected 0, as {cell.name} has no projection, got {projected}")
+    return projected
+
+
+def gate_biases(cell: Cell, given: Mapping[str, float] | None) -> dict[str, float]:
+    """What gates' biases start from, the cell's own and those given. Raises UnknownNameError."""
+    for gate in given or {}:
+        if gate not in cell.gates:
+            raise UnknownNameError(f"gate of {cell.name}", gate, cell.gates)
+    return {**cell.bias, **(given or {})}
 
 
 def _block_diagonal(weight: Tensor, heads: int) -> Tensor:

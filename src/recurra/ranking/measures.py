@@ -42,6 +42,6 @@ class Ranked:
         self.queries += 1
 
     def metrics(self) -> dict[str, float]:
-        """Mean average precision, mean reciprocal rank of the first hit, share found among the first k."""
+        """Mean average precision, mean reciprocal rank of the first hit, share found in the first k; 0 for no query."""
         names = ("map", "mrr", *(f"recall_{k}" for k in RECALLS))
         return dict(zip(names, (self.sums / max(1, self.queries)).tolist(), strict=True))

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from recurra.cells import CELLS
 from recurra.config import override, to_dict
 from recurra.datasets import Splits
 from recurra.errors import InputError, RunError
@@ -97,7 +96,8 @@ def _command(kind: Task, wanted: dict[str, Any]) -> str:
         if key.startswith("data.columns."):
             words += ["--column", f"{key.removeprefix('data.columns.')}={value}"]
         elif key != "data.source":
-            words += ["--set", f"{key}={value}"]
+            text = ",".join(map(str, value)) if isinstance(value, list | tuple) else value
+            words += ["--set", f"{key}={text}"]
     return shlex.join(words)
 
 
@@ -107,7 +107,7 @@ def _chosen(kind: Task, splits: Splits, settings: dict[str, Any]) -> RunConfig:
     if 0 < changed(base, settings).training.minutes <= BRIEF_MINUTES:
         base = override(base, kind.brief)
     # What a task says of a gate holds for the cells that have it.
-    gates = CELLS.get(changed(base, settings).trunk.cell).gates
+    gates = {gate for cell, _ in changed(base, settings).trunk.each for gate in cell.gates}
     own = {gate: bias for gate, bias in base.trunk.gate_bias.items() if gate in gates}
     chosen = changed(override(base, {"trunk.gate_bias": own}), settings)
     return replace(chosen, data=replace(chosen.data, columns=splits.columns))
@@ -203,6 +203,7 @@ def _fit(folder: Path, config: RunConfig, splits: Splits, model: Model, display:
         tokens=settings.batch_tokens,
         truncation=settings.truncation,
         shuffle=True,
+        spread=settings.truncation_spread,
     )
     held_out = model.evaluation_batches(splits.valid, f"{splits.name} (valid)")
     # The test data too are read before anything is written: a mistake in them must not cost a training.

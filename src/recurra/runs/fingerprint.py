@@ -3,6 +3,9 @@
 import hashlib
 from typing import TYPE_CHECKING
 
+from recurra.arrays import identity
+from recurra.datasets.tables import frame_of
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -11,4 +14,5 @@ def fingerprint(frame: "pd.DataFrame") -> str:
     """Changes when any row of the data does."""
     from pandas.util import hash_pandas_object
 
-    return hashlib.sha256(hash_pandas_object(frame, index=False).to_numpy().tobytes()).hexdigest()[:16]
+    plain = frame_of({name: [identity(value) for value in frame[name]] for name in frame.columns})
+    return hashlib.sha256(hash_pandas_object(plain, index=False).to_numpy().tobytes()).hexdigest()[:16]

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from recurra.datasets import DATASETS, Rows, Splits, read_rows
 from recurra.datasets import load as load_data
+from recurra.datasets.tables import is_readable
 from recurra.errors import InputError, MissingFileError, RunError
 from recurra.generation import Sampling, generate
 from recurra.heads import HEADS
@@ -57,7 +58,7 @@ class Run:
             raise InputError(f"{self.path}: trained on a data frame, which a run folder does not hold; name the data")
         data = self.config.data
         for path in (data.source, data.valid, data.test):
-            elsewhere = path and not os.path.isabs(path) and not os.path.exists(path)
+            elsewhere = path and not os.path.isabs(path) and not is_readable(Path(path))
             if elsewhere and path.replace("_", "-") not in DATASETS:
                 raise MissingFileError(
                     f"{self.path}: its data {path} are not here: the path is relative to where its training was "
@@ -76,9 +77,9 @@ class Run:
         """What metrics.jsonl holds."""
         return lines(self.path)
 
-    def predict(self, rows: Iterable[Any]) -> list[dict[str, Any]]:
-        """One prediction for each raw row, as plain values."""
-        return self.model.predict(rows)
+    def predict(self, rows: Iterable[Any], *, explain: bool = False) -> list[dict[str, Any]]:
+        """One prediction for each raw row, as plain values. explain: with what it rests on, for heads that can say."""
+        return self.model.predict(rows, explain=explain)
 
     def evaluate(
         self,
@@ -244,7 +245,7 @@ def load_splits(
         running=head.running,
         default_dataset=task.dataset,
         frame=frame,
-        familiar=familiar,
+        familiar={**task.columns, **(familiar or {})},
         optional=head.optional,
         gaps=head.gaps,
     )

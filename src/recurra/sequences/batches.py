@@ -29,6 +29,7 @@ class Batch:
     """inputs: B sequences. targets: what the head learns from them. steps: how many the batch counts for.
 
     carry: whether the state continues from the batch before. rows: [B], which sequences of the data these are.
+    share: its steps over those of a usual batch, where their number is drawn; the learning rate goes with it.
     """
 
     inputs: Ragged
@@ -36,6 +37,7 @@ class Batch:
     steps: int
     carry: bool = False
     rows: Tensor | None = None
+    share: float = 1.0
 
 
 class Separate:
@@ -102,12 +104,16 @@ class Streams:
 
     The state is carried from batch to batch: truncated backpropagation through time (Williams & Peng 1990).
     With ``shuffle``, every epoch after the first begins with a shorter batch, drawn from the seed, so that the
-    places where the gradient is cut move.
+    places where the gradient is cut move. With a ``spread`` too, the length of every batch is drawn: about ``steps``,
+    or, one time in twenty, about half of that (Merity et al. 2018, https://arxiv.org/abs/1708.02182).
     """
 
-    def __init__(self, tokens: Tensor, streams: int, steps: int, *, shuffle: bool):
-        """tokens: [N + 1]; N steps are predicted. Fewer streams are used where N is small."""
-        self.tokens, self.truncation, self.shuffle = tokens, steps, shuffle
+    LEAST, HALVED = 5, 0.05
+
+    def __init__(self, tokens: Tensor, streams: int, steps: int, *, shuffle: bool, spread: float = 0.0):
+        """tokens: [N + 1]; N steps are predicted. Fewer streams are used where N is small. spread: standard deviation
+        of the lengths, in steps."""
+        self.tokens, self.truncation, self.shuffle, self.spread = tokens, steps, shuffle, spread
         n = tokens.shape[0] - 1
         streams = max(1, min(streams, n // max(1, steps)))
         # Streams differ by one step at most, and no token is left out.
@@ -115,11 +121,22 @@ class Streams:
 
     def _cuts(self, seed: int, epoch: int) -> list[int]:
         longest = int(self.bounds.diff().max())
+        draw = torch.Generator().manual_seed(_mix(seed, epoch))
+        if self.shuffle and self.spread:
+            return self._drawn(draw, longest)
         first = self.truncation
         if self.shuffle and epoch > 0 and self.truncation > 1:
-            draw = torch.Generator().manual_seed(_mix(seed, epoch))
             first = int(torch.randint(1, self.truncation + 1, (), generator=draw))
         return [0, *range(first, longest, self.truncation), longest]
+
+    def _drawn(self, draw: torch.Generator, longest: int) -> list[int]:
+        cuts = [0]
+        while cuts[-1] < longest:
+            halved = float(torch.rand((), generator=draw)) < self.HALVED
+            about = self.truncation / 2 if halved else float(self.truncation)
+            length = int(about + self.spread * float(torch.randn((), generator=draw)))
+            cuts.append(min(longest, cuts[-1] + max(self.LEAST, length)))
+        return cuts
 
     def epoch(self, seed: int, epoch: int, start: int = 0) -> Iterator[Batch]:
         """The epoch's batches from number ``start`` on; the first of an epoch does not continue anything."""
@@ -130,7 +147,9 @@ class Streams:
             offsets = torch.cat([torch.zeros(1, dtype=torch.int64), (end - begin).cumsum(0)])
             where = torch.arange(int(offsets[-1])) + torch.repeat_interleave(begin - offsets[:-1], end - begin)
             inputs = Ragged(self.tokens[where], offsets)
-            yield Batch(inputs, inputs.with_values(self.tokens[where + 1]), int(offsets[-1]), carry=i > 0)
+            share = (cuts[i + 1] - cuts[i]) / self.truncation if self.spread else 1.0
+            targets = inputs.with_values(self.tokens[where + 1])
+            yield Batch(inputs, targets, int(offsets[-1]), carry=i > 0, share=share)
 
     def count(self, seed: int, epoch: int) -> int:
         """Batches in this epoch."""

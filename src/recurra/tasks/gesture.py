@@ -1,0 +1,19 @@
+"""What a series of measurements shows: a gesture, an activity, a kind of signal."""
+
+from recurra.tasks.base import Task
+
+gesture = Task(
+    name="gesture",
+    summary="tells what a recording of sensors, or any series, shows",
+    shape="many to one",
+    input="series",
+    output="category",
+    roles=("series", "label"),
+    dataset="digits",
+    defaults={
+        "trunk.cell": "gru",
+        "trunk.hidden": 128,
+        "head.dropout": 0.2,
+        "training.epochs": 40,
+    },
+)
