@@ -31,6 +31,8 @@ def folder(tmp_path):
     words = {"up": ("fine", "great", "lovely"), "down": ("awful", "dull", "poor")}
     rows = [f"a {words[label][i % 3]} film {i},{label}" for i in range(30) for label in words]
     (tmp_path / "reviews.csv").write_text("review,stars\n" + "\n".join(rows) + "\n")
+    asked = [f"where is room {i},room {i} is on floor {i % 3}" for i in range(30)]
+    (tmp_path / "questions.csv").write_text("question,answer\n" + "\n".join(asked) + "\n")
     (tmp_path / "text.txt").write_text("the cat sat on the mat\n" * 60)
     with contextlib.chdir(tmp_path):
         yield tmp_path

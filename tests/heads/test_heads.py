@@ -17,12 +17,18 @@ from recurra.tasks import TASKS, Task
 
 TEXTS = ["a good film", "bad", "", "the plot is good and the cast is bad"]
 TARGETS = ["ein guter Film", "schlecht", "?", "die Handlung ist gut und das Ensemble schlecht"]
+OTHERS = ["a fine film", "good", "the cast", "the plot is good"]
 TAGS = ["D A N", "A", "", "D N V A C D N V A"]
 FRAME = pd.DataFrame({"text": TEXTS, "label": ["up", "down", "up", "down"], "tags": TAGS, "target": TARGETS})
 # What a small model of a head needs beside the general settings.
 SMALL = {"text": {"trunk.embedding": 24, "head.hidden": 24, "head.label_smoothing": 0.0}}
 # A column for each role, for the task whose head is tested to take its own from.
-ROLES = FRAME.assign(series=[[1.0, 2.0], [3.0], [], [2.0, 0.5, 1.5]], number=[1.0, 2.5, -1.0, 4.0])
+ROLES = FRAME.assign(
+    series=[[1.0, 2.0], [3.0], [], [2.0, 0.5, 1.5]],
+    number=[1.0, 2.5, -1.0, 4.0],
+    other=OTHERS,
+    score=["5", "1", "1", "5"],
+)
 
 
 def task_of(head: str) -> Task:

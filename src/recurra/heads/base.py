@@ -48,8 +48,8 @@ class Meter(ABC):
     def metrics(self) -> dict[str, float]:
         """The figures so far."""
 
-    def beside(self, frame: "pd.DataFrame") -> dict[str, float]:
-        """The figures of what one would use instead, on the same rows. frame: the rows that were counted."""
+    def beside(self, frame: "pd.DataFrame") -> dict[str, dict[str, float]]:
+        """The same figures of what one could use instead, by its name. frame: the rows that were counted."""
         return {}
 
     def details(self, frame: "pd.DataFrame") -> dict[str, Any]:

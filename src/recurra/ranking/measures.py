@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 RECALLS = (1, 10, 100)
 
 
-def ranks(scores: NDArray[np.floating], relevant: Sequence[int]) -> NDArray[np.int64]:
+def ranks(scores: NDArray[np.floating], relevant: Sequence[int] | NDArray[np.int64]) -> NDArray[np.int64]:
     """The places, from 1 and rising, of the relevant documents among all.
 
     scores: [D], more is better; of equals, the earlier document comes first. relevant: their places in ``scores``.

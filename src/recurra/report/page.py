@@ -69,6 +69,7 @@ def render(folder: Path, config: dict[str, Any], events: Events) -> str:
         warning=_warning(folder, events),
         headline=_headline(events),
         charts=_charts(config, events),
+        beside=details.get("beside", {}),
         samples=details.get("samples", []),
         examples=[{key: _cut(text) for key, text in row.items()} for row in details.get("examples", [])],
         attention=_attention(details.get("attention", [])),

@@ -30,6 +30,7 @@ SICK = Dataset(
     licence="CC BY-NC-SA 3.0",
     source="Marelli et al. 2014, https://aclanthology.org/L14-1314",
     read=_read,
+    defaults={"head.pool": "max"},
     files={
         "all": File(
             path="sick/SICK.txt.xz",
