@@ -144,14 +144,15 @@ class Tags(Head):
 
     def decode(self, features: Ragged, last: Tensor) -> list[dict[str, Any]]:
         """Each step's tag and its probability; of spans also where they are, and how sure their least sure step is."""
-        best, probability = (features.with_values(found).unbind() for found in self.choose(features))
-        rows = zip(
-            ([self.labels[i] for i in ids.tolist()] for ids in best), map(Tensor.tolist, probability), strict=True
-        )
-        if not self.spans:
-            return [{"tags": tags, "probabilities": sure} for tags, sure in rows]
-        results = []
-        for tags, sure in rows:
+        logits = self.logits(features)
+        best = self.best(logits)
+        probability = self.probabilities(logits).gather(1, best[:, None])[:, 0]
+        results: list[dict[str, Any]] = []
+        for ids, shares in zip(*(logits.with_values(found).unbind() for found in (best, probability)), strict=True):
+            tags, sure = [self.labels[i] for i in ids.tolist()], shares.tolist()
+            if not self.spans:
+                results.append({"tags": tags, "probabilities": sure})
+                continue
             spans = spans_of(tags)
             results.append(
                 {
