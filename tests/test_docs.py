@@ -32,6 +32,13 @@ def folder(tmp_path):
     rows = [f"a {words[label][i % 3]} film {i},{label}" for i in range(30) for label in words]
     (tmp_path / "reviews.csv").write_text("review,stars\n" + "\n".join(rows) + "\n")
     (tmp_path / "text.txt").write_text("the cat sat on the mat\n" * 60)
+    names = ("Ada", "Rome", "Mary Ann")
+    tags = ("B-PER", "B-LOC", "B-PER I-PER")
+    sentences = [
+        [("I", "O"), ("saw", "O"), *zip(names[i % 3].split(), tags[i % 3].split(), strict=True)] for i in range(30)
+    ]
+    lines = ("".join(f"{word} {tag}\n" for word, tag in sentence) for sentence in sentences)
+    (tmp_path / "names.conll").write_text("\n".join(lines))
     with contextlib.chdir(tmp_path):
         yield tmp_path
 

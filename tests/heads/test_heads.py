@@ -16,24 +16,27 @@ from recurra.tasks import TASKS
 TEXTS = ["a good film", "bad", "", "the plot is good and the cast is bad"]
 TAGS = ["D A N", "A", "", "D N V A C D N V A"]
 FRAME = pd.DataFrame({"text": TEXTS, "label": ["up", "down", "up", "down"], "tags": TAGS})
+SPANS = ["O B-A I-A", "O", "", "B-B B-A I-A O O B-B I-B I-B O"]
+# A head whose parts depend on the data runs with other data too.
+CASES = [*((head, FRAME) for head in HEADS.names()), ("tags", FRAME.assign(tags=SPANS))]
 
 
-def model(head: str, **settings: object) -> Model:
+def model(head: str, frame: pd.DataFrame = FRAME, **settings: object) -> Model:
     task = next(t for t in TASKS.all().values() if t.output == head)
     config = override(defaults(task), {"trunk.hidden": 6, "modality.min_count": 1, **settings})
     kind = HEADS.get(head)
-    modality = MODALITIES.get(task.input).fit(config.modality, FRAME["text"], running=kind.running)
-    return Model(config.model, modality, kind.learn(config.head, FRAME)).double()
+    modality = MODALITIES.get(task.input).fit(config.modality, frame["text"], running=kind.running)
+    return Model(config.model, modality, kind.learn(config.head, frame)).double()
 
 
-@pytest.fixture(params=HEADS.names())
-def head(request) -> str:
+@pytest.fixture(params=CASES, ids=lambda case: case[0])
+def case(request) -> tuple[str, pd.DataFrame]:
     return request.param
 
 
-def test_loss_is_a_sum_with_its_count_and_reaches_every_weight(head):
-    net = model(head)
-    batches = net.batches(FRAME, "test", tokens=1000, truncation=0, shuffle=False)
+def test_loss_is_a_sum_with_its_count_and_reaches_every_weight(case):
+    net = model(*case)
+    batches = net.batches(case[1], "test", tokens=1000, truncation=0, shuffle=False)
     (batch,) = batches.epoch(0, 0)
     total, count, _ = net(batch.inputs, batch.targets, None)
     (total / count).backward()
@@ -42,26 +45,26 @@ def test_loss_is_a_sum_with_its_count_and_reaches_every_weight(head):
     assert all(p.grad is not None and p.grad.abs().sum() > 0 for name, p in net.named_parameters())
 
 
-def test_losses_of_parts_add_up(head):
-    net = model(head).eval()
-    whole = net.batches(FRAME, "test", tokens=1000, truncation=0, shuffle=False)
-    parts = net.batches(FRAME, "test", tokens=1, truncation=0, shuffle=False)
+def test_losses_of_parts_add_up(case):
+    net = model(*case).eval()
+    whole = net.batches(case[1], "test", tokens=1000, truncation=0, shuffle=False)
+    parts = net.batches(case[1], "test", tokens=1, truncation=0, shuffle=False)
     sums = [sum(net(b.inputs, b.targets, None)[0].item() for b in batches.epoch(0, 0)) for batches in (whole, parts)]
     assert sums[0] == pytest.approx(sums[1], rel=1e-9)
 
 
-def test_metrics_do_not_depend_on_the_batches(head):
-    net = model(head)
+def test_metrics_do_not_depend_on_the_batches(case):
+    net = model(*case)
     meters = [
-        net.measure(net.batches(FRAME, "test", tokens=tokens, truncation=0, shuffle=False)).metrics()
+        net.measure(net.batches(case[1], "test", tokens=tokens, truncation=0, shuffle=False)).metrics()
         for tokens in (1, 1000)
     ]
     assert meters[0] == pytest.approx(meters[1], rel=1e-6)
     assert net.head.objective.metric in meters[0]
 
 
-def test_predicts_plain_values_for_every_row_in_order(head):
-    net = model(head)
+def test_predicts_plain_values_for_every_row_in_order(case):
+    net = model(*case)
     together = net.predict(TEXTS)
     assert len(together) == len(TEXTS)
     for text, expected in zip(TEXTS, together, strict=True):
@@ -69,16 +72,16 @@ def test_predicts_plain_values_for_every_row_in_order(head):
         assert alone.keys() == expected.keys()
 
 
-def test_saved_and_loaded_is_itself(head, tmp_path):
-    net = model(head).float()
+def test_saved_and_loaded_is_itself(case, tmp_path):
+    net = model(*case).float()
     net.save(tmp_path)
     assert Model.load(tmp_path).predict(TEXTS) == net.predict(TEXTS)
 
 
-def test_learns_to_fit_four_rows(head):
-    net = model(head, **{"trunk.dropout": 0.0, "trunk.input_dropout": 0.0})
+def test_learns_to_fit_four_rows(case):
+    net = model(*case, **{"trunk.dropout": 0.0, "trunk.input_dropout": 0.0})
     net.eval()  # dropout of the head off as well
-    batches = net.batches(FRAME, "test", tokens=1000, truncation=0, shuffle=False)
+    batches = net.batches(case[1], "test", tokens=1000, truncation=0, shuffle=False)
     optimizer = torch.optim.Adam(net.parameters(), lr=0.05)
     losses = []
     for _ in range(40):

@@ -41,7 +41,8 @@ def predict(
 def _answer(result: dict[str, Any]) -> str:
     """A prediction in a few words: tags, a label, or the likeliest next tokens, with probabilities."""
     if "tags" in result:
-        return " ".join(result["tags"])
+        tokens = result.get("tokens", [""] * len(result["tags"]))
+        return " ".join(t if tag == "O" else f"{t}/{tag}" for t, tag in zip(tokens, result["tags"], strict=True))
     if "label" in result:
         return f"{result['label']}\t{result['probability']:.3f}"
     return " ".join(f"{n['token']!r}:{n['probability']:.3f}" for n in result["next"])

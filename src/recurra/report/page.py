@@ -71,6 +71,7 @@ def render(folder: Path, config: dict[str, Any], events: Events) -> str:
         charts=_charts(config, events),
         samples=details.get("samples", []),
         confusion=_confusion(details["labels"], details["confusion"]) if "confusion" in details else None,
+        spans=details.get("spans", []),
         most_wrong=[{**row, "text": _cut(row["text"])} for row in details.get("most_wrong", [])],
         cards=[
             ("Data", _data(start["data"]), start["data"]["notes"]),
