@@ -46,7 +46,8 @@ def _answer(result: dict[str, Any]) -> str:
     if "text" in result:
         return str(result["text"])
     if "tags" in result:
-        return " ".join(result["tags"])
+        tokens = result.get("tokens", [""] * len(result["tags"]))
+        return " ".join(t if tag == "O" else f"{t}/{tag}" for t, tag in zip(tokens, result["tags"], strict=True))
     if "number" in result:
         return "\t".join(f"{result[name]:.6g}" for name in ("number", "low", "high") if name in result)
     if "label" in result:
