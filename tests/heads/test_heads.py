@@ -5,8 +5,8 @@ import pytest
 import torch
 
 from recurra.config import override
-from recurra.errors import DataError
-from recurra.heads import HEADS
+from recurra.errors import DataError, InputError
+from recurra.heads import HEADS, Head
 from recurra.heads.category import Category, CategoryConfig
 from recurra.modalities import MODALITIES
 from recurra.model import Model
@@ -71,6 +71,17 @@ def test_predicts_plain_values_for_every_row_in_order(head):
     for text, expected in zip(TEXTS, together, strict=True):
         (alone,) = net.predict([text])
         assert alone.keys() == expected.keys()
+
+
+def test_explains_what_it_predicts_or_says_that_it_cannot(head):
+    net = model(head)
+    if type(net.head).explain is Head.explain:
+        with pytest.raises(InputError, match=f"head {head}"):
+            net.predict(TEXTS, explain=True)
+        return
+    for plain, explained in zip(net.predict(TEXTS), net.predict(TEXTS, explain=True), strict=True):
+        assert plain.items() <= explained.items()
+        assert plain.keys() < explained.keys()
 
 
 def test_saved_and_loaded_is_itself(head, tmp_path):
