@@ -42,8 +42,8 @@ def _read(_: Mapping[str, bytes]) -> dict[str, Columns]:
 
 PYHELP = Dataset(
     name="pyhelp",
-    summary="questions about methods of Python's types, answered from their help texts, which vary with Python's version",
-    size="86 answers, each asked for in 3 ways to train, 1 to validate and 1 to test",
+    summary="questions about methods of Python's types, answered from its help texts, which vary with its version",
+    size="75 answers, each asked for in 3 ways to train, 1 to validate and 1 to test",
     task="chat",
     licence="PSF-2.0",
     source="docstrings of the Python that runs",
