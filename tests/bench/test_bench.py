@@ -6,7 +6,7 @@ import pytest
 import torch
 from typer.testing import CliRunner
 
-from recurra.bench import BENCHMARKS, Point, Spread, Target, _jax, _onnx, summary
+from recurra.bench import BENCHMARKS, Point, Spread, Target, _jax, _onnx, summary, translation
 from recurra.bench._compare import Rounds, compare
 from recurra.bench._sides import Case, Sides
 from recurra.cells import CELLS
@@ -150,3 +150,15 @@ def test_wrong_calls(arguments, says):
     result = CliRunner().invoke(application(), ["bench", *arguments])
     assert result.exit_code != 0
     assert says in (str(result.exception) + " ".join(result.output.replace("│", " ").split()))
+
+
+def test_both_sides_of_translation_are_one_network(close):
+    model = translation.network(hidden=8, dropout=0.0).double().eval()
+    source, target = translation.pairs(4, 6)
+    net = translation.peer(model).double().eval()
+    ours, theirs = model(source, target)[0], translation.plain(net, source, target)()
+    close(theirs, ours)
+    ours.backward()
+    theirs.backward()
+    close(net.embedding.weight.grad, model.encoder.weight.grad)
+    close(net.decoder.weight_hh_l0.grad, model.head.decoder.layers[0].recurrent.params["U"].grad)

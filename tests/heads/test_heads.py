@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from recurra.config import override
-from recurra.errors import DataError
-from recurra.heads import HEADS
+from recurra.errors import DataError, InputError
+from recurra.heads import HEADS, Head
 from recurra.heads.category import Category, CategoryConfig
 from recurra.modalities import MODALITIES
 from recurra.model import Model
@@ -97,6 +97,19 @@ def test_predicts_plain_values_for_every_row_in_order(case):
     for row, expected in zip(rows_of(case[0]), together, strict=True):
         (alone,) = net.predict([row])
         assert alone.keys() == expected.keys()
+
+
+def test_explains_what_it_predicts_or_says_that_it_cannot(case):
+    net = model(*case)
+    if type(net.head).explain is Head.explain:
+        with pytest.raises(InputError, match=f"head {case[0]}"):
+            net.predict(rows_of(case[0]), explain=True)
+        return
+    for plain, explained in zip(
+        net.predict(rows_of(case[0])), net.predict(rows_of(case[0]), explain=True), strict=True
+    ):
+        assert plain.items() <= explained.items()
+        assert plain.keys() < explained.keys()
 
 
 def test_saved_and_loaded_is_itself(case, tmp_path):
