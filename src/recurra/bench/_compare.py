@@ -47,7 +47,7 @@ def compare(ours: Timer, peers: Mapping[str, Timer], rounds: int) -> Rounds:
 
 
 def timer(work: Callable[[], object], least: float) -> Timer:
-    """Seconds of the work, which is repeated until it takes ``least`` seconds; after a rest, and once for warming up."""
+    """Seconds of the work, repeated until it takes ``least`` seconds; after a rest, and once for warming up."""
     work()
     start = time.perf_counter()
     work()

@@ -137,7 +137,7 @@ def directions(layer: Recurrent | Bidirectional) -> list[Recurrent]:
         return [layer]
     parts = [part for part in (layer.forwards, layer.backwards) if isinstance(part, Recurrent)]
     if len(parts) < 2:
-        raise InputError("layer: expected Recurrent layers in a Bidirectional, got a Convolutional one")
+        raise InputError("layer: expected two Recurrent layers in a Bidirectional, got other ones")
     return parts
 
 

@@ -12,11 +12,11 @@ from recurra.compile import unroll_frames
 from recurra.errors import InputError
 from recurra.nn.checks import check_like, check_sizes
 from recurra.nn.initial import draw_input, draw_own
-from recurra.nn.recurrent import OneWay, gate_biases, projected_units
+from recurra.nn.recurrent import Layer, gate_biases, projected_units
 from recurra.sequences import Ragged, State
 
 
-class Convolutional(OneWay):
+class Convolutional(Layer):
     """One cell over sequences of frames (videos, maps of rain), every matrix product of which is a convolution.
 
     Each place of a frame has the cell's states, and hears its neighbours. With ``lstm`` that is ConvLSTM (Shi et al.
@@ -37,6 +37,8 @@ class Convolutional(OneWay):
     >>> layer(Ragged.from_list([torch.randn(7, 1, 16, 12), torch.randn(2, 1, 16, 12)]))
     (Ragged(B=2, N=9, features=[4, 16, 12], dtype=torch.float32), State(h: [2, 4, 16, 12]))
     """
+
+    reverse: bool
 
     def __init__(
         self,

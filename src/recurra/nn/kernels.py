@@ -11,7 +11,7 @@ from torch import nn
 from recurra.compile import Path, Ran, watch
 from recurra.errors import InputError
 from recurra.nn.conv import Convolutional
-from recurra.nn.recurrent import OneWay, Recurrent
+from recurra.nn.recurrent import Layer, Recurrent
 from recurra.nn.rnn import GRU, LSTM, RNN
 from recurra.sequences import Ragged
 
@@ -90,7 +90,7 @@ def _told(layers: Mapping[str, Layers], found: list[LayerKernel], threads: bool)
     """Inside the block, what each layer runs goes into ``found``."""
 
     def hook(name: str, layer: Layers) -> Callable[..., None]:
-        suffixes = [""] if isinstance(layer, OneWay) else [s.removeprefix("_") for s in layer.suffixes]
+        suffixes = [""] if isinstance(layer, Layer) else [s.removeprefix("_") for s in layer.suffixes]
         names = [".".join(filter(None, (name, suffix))) for suffix in suffixes]
 
         def after(*_: Any) -> None:

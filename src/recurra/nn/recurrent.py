@@ -23,13 +23,15 @@ Merge = Literal["concat", "sum", "mean", "mul"]
 
 
 class Layer(nn.Module, ABC):
-    """What all layers have in common. input_size: I. output_size: features of the output.
+    """What all layers have in common. input_size: I. output_size: features of the output. reverse: whether it reads
+    from each sequence's last step to its first; None: both ways.
 
     Of layers over frames (``Convolutional``) a feature is a channel: there is [height, width] more to each tensor.
     """
 
     input_size: int
     output_size: int
+    reverse: bool | None = None
 
     @abstractmethod
     def forward(self, x: Ragged, state: State | None = None) -> tuple[Ragged, State]:
@@ -47,13 +49,7 @@ class Layer(nn.Module, ABC):
         """[B, output_size]: the final output of every sequence, both directions merged; from what forward returned."""
 
 
-class OneWay(Layer, ABC):
-    """A layer that reads in one direction. reverse: from each sequence's last step to its first."""
-
-    reverse: bool
-
-
-class Recurrent(OneWay):
+class Recurrent(Layer):
     """One cell over time.
 
     cell: from ``recurra.cells``, or your own. input_size: I. hidden_size: H. projection_size: R, for the cells that
@@ -77,6 +73,8 @@ class Recurrent(OneWay):
     >>> y, state
     (Ragged(B=2, N=9, features=[5], dtype=torch.float32), State(h: [2, 5]))
     """
+
+    reverse: bool
 
     def __init__(
         self,
@@ -225,6 +223,7 @@ class Recurrent(OneWay):
 class Bidirectional(Layer):
     """A forward and a backward layer over the same input, their outputs merged step by step.
 
+    Either may be a Stack of layers that read one way: the directions then do not hear each other until they are merged.
     merge: ``concat`` puts the features side by side; ``sum``, ``mean`` and ``mul`` need layers of the same output_size.
     Schuster & Paliwal 1997, https://doi.org/10.1109/78.650093.
 
@@ -235,11 +234,11 @@ class Bidirectional(Layer):
     (torch.Size([7, 10]), ('forward.h', 'forward.c', 'backward.h', 'backward.c'))
     """
 
-    def __init__(self, forward: OneWay, backward: OneWay, merge: Merge = "concat"):
+    def __init__(self, forward: Layer, backward: Layer, merge: Merge = "concat"):
         super().__init__()
         if merge not in get_args(Merge):
             raise UnknownNameError("merge", merge, get_args(Merge))
-        if forward.reverse or not backward.reverse:
+        if (forward.reverse, backward.reverse) != (False, True):
             raise InputError("forward, backward: expected one layer with reverse=False and one with reverse=True")
         if forward.input_size != backward.input_size:
             raise ShapeError("backward.input_size", forward.input_size, backward.input_size)
@@ -306,6 +305,8 @@ class Stack(Layer):
         if residual and not any(map(self.adds, range(len(self.layers)))):
             raise InputError("residual: expected a layer above the first that is as wide as its input, got none")
         self.input_size, self.output_size = self._each()[0].input_size, self._each()[-1].output_size
+        ways = {layer.reverse for layer in self._each()}
+        self.reverse = ways.pop() if len(ways) == 1 else None
 
     def forward(self, x: Ragged, state: State | None = None) -> tuple[Ragged, State]:
         if state is None:

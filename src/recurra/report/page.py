@@ -74,6 +74,7 @@ def render(folder: Path, config: dict[str, Any], events: Events) -> str:
         examples=[{key: _cut(text) for key, text in row.items()} for row in details.get("examples", [])],
         attention=_attention(details.get("attention", [])),
         confusion=_confusion(details["labels"], details["confusion"]) if "confusion" in details else None,
+        spans=details.get("spans", []),
         most_wrong=[{**row, "text": _cut(row["text"])} for row in details.get("most_wrong", [])],
         cards=[
             ("Data", _data(start["data"]), start["data"]["notes"]),

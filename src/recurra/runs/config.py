@@ -8,9 +8,10 @@ from typing import Any
 from recurra.config import from_dict, override, paths, resolve
 from recurra.datasets import DataConfig
 from recurra.errors import InputError, MissingFileError, UnknownNameError
-from recurra.model import ModelConfig, TrunkConfig
+from recurra.model import ModelConfig
 from recurra.tasks import TASKS, Task
 from recurra.training import TrainingConfig
+from recurra.trunk import TrunkConfig
 
 
 @dataclass(frozen=True)

@@ -43,8 +43,8 @@ def documents_of(
             row = frame.index[int(again.to_numpy().argmax())]
             first = frame.index[int((frame["id"] == frame["id"][row]).to_numpy().argmax())]
             raise DataError(
-                f"{rows.name}, row {row}, column {rows.columns['id']}: {frame['id'][row]!r} is the id of row {first} "
-                "already; each document needs its own (without such a column, rows are numbered)"
+                f"{rows.name}, row {row}, column {rows.columns['id']}: {frame['id'][row]!r} is row {first}'s already; "
+                "each document needs its own (without such a column, rows are numbered)"
             )
     else:
         again = frame["text"].duplicated()

@@ -2,7 +2,8 @@
 
 from collections.abc import Mapping
 
-from recurra.datasets.base import Columns, Dataset, File, lines
+from recurra.datasets.base import Columns, Dataset, File
+from recurra.datasets.tables import lines
 
 # The file holds the three parts one after the other.
 _PARTS = {"train": slice(0, 4500), "valid": slice(4500, 5000), "test": slice(5000, None)}
