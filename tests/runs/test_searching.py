@@ -65,7 +65,7 @@ def test_ids_are_kept_and_may_not_occur_twice(run):
     frame = pd.DataFrame({"id": ["a", "b", "c"], "body": ["one", "two", "one"]})
     assert {hit.id for hit in run.index(frame) and run.search("one", 9)} == {"a", "b", "c"}
     frame.loc[2, "id"] = "a"
-    with pytest.raises(DataError, match="row 3, column id: 'a' is the id of row 1 already"):
+    with pytest.raises(DataError, match="row 3, column id: 'a' is row 1's already"):
         run.index(frame)
 
 
