@@ -104,6 +104,8 @@ class Recurrent(Layer):
         self.cell, self.input_size, self.hidden_size, self.reverse = cell, input_size, hidden_size, reverse
         self.projection_size = projected_units(cell, hidden_size, projection_size)
         self.gate_bias = gate_biases(cell, gate_bias)
+        if weight_drop and not any(len(p.sizes) == 2 for p in cell.params.values()):
+            raise InputError(f"weight_drop: expected 0, as {cell.name} has no recurrent matrix, got {weight_drop}")
         has_heads = any(p.heads for p in cell.params.values())
         if heads > 1 and (hidden_size % heads or not has_heads):
             wanted = f"a divisor of {hidden_size}" if has_heads else f"1, as {cell.name} has no heads"
