@@ -9,9 +9,11 @@ from typer.testing import CliRunner
 from recurra.bench import BENCHMARKS, Point, Spread, Target, _jax, _onnx, summary, translation
 from recurra.bench._compare import Rounds, compare
 from recurra.bench._sides import Case, Sides
+from recurra.bench._training import Training
 from recurra.cells import CELLS
 from recurra.cli import application
 from recurra.export import onnx_graph
+from recurra.nn import Recurrent
 
 TINY = ["--batch", "2", "--steps", "3", "--hidden", "5", "--cells", "gru", "--rounds", "1", "--quick", "--json"]
 
@@ -133,6 +135,15 @@ def test_jax_does_the_same_work(kind, train):
     pytest.importorskip("jax")
     sides = Sides(Case(kind, 3, 4, 5, train=train))
     _jax.whole(sides.theirs, sides.padded, train)()
+
+
+@pytest.mark.parametrize("name", CELLS.names())
+def test_every_cells_python_goes_through_torch_compile_whole(name):
+    c = CELLS.get(name)
+    layer, training = Recurrent(c, 4, 4, projection_size=2 if c.projects else 0), Training(2, 3, 4)
+    # Any other backend takes the same graph, this one without a C++ compiler.
+    work = training.compiled(layer, backend="aot_eager")
+    assert [g.shape for g in work()] == [g.shape for g in training.step(layer)()]
 
 
 @pytest.mark.parametrize(

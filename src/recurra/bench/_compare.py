@@ -28,6 +28,10 @@ class Rounds:
         pairs = zip(self.seconds[peer], self.seconds[OURS], strict=True)
         return Spread.of([factor * theirs / mine for theirs, mine in pairs])
 
+    def spread(self) -> Spread:
+        """Our seconds."""
+        return Spread.of(self.seconds[OURS])
+
     def best(self, peers: Iterable[str]) -> str:
         """The peer that we gain least against."""
         return min(peers, key=lambda peer: self.ratio(peer).median)

@@ -38,13 +38,13 @@ class Training:
 
         return slowly
 
-    def compiled(self, layer: Recurrent) -> Work:
+    def compiled(self, layer: Recurrent, backend: str = "inductor") -> Work:
         """The same as a Python loop that ``torch.compile`` has unrolled: of a layer that draws nothing, not ragged.
 
         Compiles at once, and the backward pass at its first call. Raises RuntimeError where its output is not ours.
         """
         torch.compiler.reset()  # of one loop it keeps but a few compiled forms
-        run = torch.compile(_loop, dynamic=False, fullgraph=True)
+        run = torch.compile(_loop, dynamic=False, fullgraph=True, backend=backend)
 
         def looped() -> Tensor:
             x = self.values.view(self.batch, self.steps, -1)

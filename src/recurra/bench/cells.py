@@ -92,7 +92,8 @@ def measure(
     place: Place = {"cell": name, "B": batch, "T": steps, "H": hidden}
     shape = "ragged" if ragged else "dense"
     groups = {"plain": f"{_kind(cell)} {shape} / plain", "Python": f"{shape} / its Python, step by step"}
-    return [Point(groups[peer], place, rounds.ratio(peer), peer=peer) for peer in peers]
+    step = Point(f"{shape}, a step", place, rounds.spread(), unit="s")
+    return [step, *(Point(groups[peer], place, rounds.ratio(peer), peer=peer) for peer in peers)]
 
 
 def _layer(cell: Cell, hidden: int, **more: Any) -> Recurrent:
