@@ -9,7 +9,7 @@ from typer.exceptions import TyperException
 
 from recurra.errors import RecurraError
 
-COMMANDS = ("tasks", "datasets", "train", "evaluate", "predict", "generate", "report", "doctor", "bench")
+COMMANDS = ("tasks", "datasets", "train", "compare", "evaluate", "predict", "generate", "report", "doctor", "bench")
 
 
 def application() -> typer.Typer:
