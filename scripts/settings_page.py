@@ -57,6 +57,8 @@ def _kind(hint: Any) -> str:
         return ", ".join(f"`{a}`" for a in args)
     if origin is UnionType:
         return " or ".join(_kind(a) for a in args)
+    if origin is tuple:
+        return f"list of {_kind(args[0])}s"
     if origin is dict:
         return f"table of {_kind(args[1])}"
     return {bool: "`true`, `false`", int: "whole number", float: "number", str: "text"}[hint]

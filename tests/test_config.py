@@ -21,6 +21,7 @@ class Loop:
     minutes: float | None = None
     shuffle: bool = True
     milestones: tuple[int, ...] = ()
+    widths: int | tuple[int, ...] = 4
     names: dict[str, str] = field(default_factory=dict)
     rate: Rate = Rate()
 
@@ -42,6 +43,9 @@ def test_there_and_back():
         ("minutes", "none", lambda c: c.minutes is None),
         ("shuffle", "false", lambda c: c.shuffle is False),
         ("milestones", "2,5", lambda c: c.milestones == (2, 5)),
+        ("widths", "3", lambda c: c.widths == 3),
+        ("widths", "3,5", lambda c: c.widths == (3, 5)),
+        ("widths", [3, "5"], lambda c: c.widths == (3, 5)),
         ("names.text", "review", lambda c: c.names == {"text": "review"}),
         ("rate.value", 1, lambda c: c.rate.value == 1.0 and isinstance(c.rate.value, float)),
         ("schedule", "plateau", lambda c: c.rate.schedule == "plateau"),
@@ -59,6 +63,9 @@ def test_override_parses_by_type(key, value, read):
         ("epochs", 2.5, "epochs: expected int, got 2.5"),
         ("epochs", True, "epochs: expected int, got True"),
         ("shuffle", "perhaps", "shuffle: expected bool"),
+        ("widths", "3,x", "widths: expected int, got 'x'"),
+        ("widths", "none", "widths: expected int, got 'none'"),
+        ("widths", None, "widths: expected int, got None"),
         ("rate.value", "fast", "rate.value: expected float"),
         ("schedule", "cosin", "unknown value for schedule 'cosin': did you mean 'cosine'"),
         ("epoch", 1, "unknown setting 'epoch': did you mean 'epochs'"),
@@ -75,7 +82,16 @@ def test_an_unknown_key_in_a_file_names_its_place_and_neighbour():
 
 
 def test_paths_and_short_keys():
-    assert list(paths(Loop())) == ["epochs", "minutes", "shuffle", "milestones", "names", "rate.value", "rate.schedule"]
+    assert list(paths(Loop())) == [
+        "epochs",
+        "minutes",
+        "shuffle",
+        "milestones",
+        "widths",
+        "names",
+        "rate.value",
+        "rate.schedule",
+    ]
     assert paths(Loop())["rate.value"].metadata["help"] == "Learning rate."
     assert resolve(Loop(), "value") == "rate.value"
 

@@ -45,9 +45,12 @@ def coerce(hint: Any, value: Any, name: str) -> Any:
             raise UnknownNameError(f"value for {name}", str(value), map(str, args))
         return value
     if origin in (Union, types.UnionType):
-        if value is None or value == "none":
+        if type(None) in args and value in (None, "none"):
             return None
-        return coerce(next(a for a in args if a is not type(None)), value, name)
+        several = isinstance(value, list | tuple) or (isinstance(value, str) and "," in value)
+        kinds = [a for a in args if a is not type(None)]
+        fitting = [a for a in kinds if several == bool(get_args(a))]
+        return coerce((fitting or kinds)[0], value, name)
     if origin in (list, tuple):
         parts = value.split(",") if isinstance(value, str) else value
         return origin(coerce(args[0], part, name) for part in parts)

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from recurra.cells import CELLS, Matrix, Vector, cell, linear
-from recurra.compile import cpu, op, path, reference
+from recurra.compile import cpu, op, path, reference, threads
 from recurra.nn import Recurrent
 from recurra.sequences import Ragged
 
@@ -183,7 +183,7 @@ def test_threads_share_the_rows_and_change_no_bit(c, dtype, monkeypatch, close):
     initial = start(layer, 8)
     counts = []
     launch = cpu.launch
-    monkeypatch.setattr(cpu, "launch", lambda kernel, at, count: counts.append(count) or launch(kernel, at, count))
+    monkeypatch.setattr(cpu, "launch", lambda kernel, at, ways: counts.append(ways) or launch(kernel, at, ways))
     monkeypatch.setattr(cpu, "WORTH_A_THREAD", 0)
     alone = run(layer, op.unroll, x, initial)
     torch.set_num_threads(2)
@@ -191,7 +191,7 @@ def test_threads_share_the_rows_and_change_no_bit(c, dtype, monkeypatch, close):
         shared = [run(layer, op.unroll, x.with_values(x.values), initial) for _ in range(3)]
     finally:
         torch.set_num_threads(1)
-    assert counts == [1, 1] + [2, 2] * 3
+    assert counts == [cpu.Ways(1)] * 2 + [cpu.Ways(2)] * 6
     for again in shared:
         for a, b, c_ in zip(again, shared[0], alone, strict=True):
             assert torch.equal(a, b)
@@ -199,6 +199,44 @@ def test_threads_share_the_rows_and_change_no_bit(c, dtype, monkeypatch, close):
             close(a, c_)
     # What the compiled programs wrote does not: the output, the final states.
     assert all(torch.equal(a, b) for a, b in zip(shared[0], alone[: 1 + len(initial)], strict=False))
+
+
+@every_cell
+@both_dtypes
+def test_a_team_shares_the_units_of_one_row_and_changes_no_bit(c, dtype, monkeypatch):
+    monkeypatch.setattr(cpu, "WORTH_A_THREAD", 0)
+    monkeypatch.setattr(cpu, "WORTH_A_MEMBER", 1)
+    ways = []
+    launch = cpu.launch
+    monkeypatch.setattr(cpu, "launch", lambda kernel, at, how: ways.append(how) or launch(kernel, at, how))
+    for hidden, lengths, count in ((37, [25], 2), (3, [9], 3), (64, [12, 0, 7], 7)):
+        layer, x = make(c, hidden, dtype), batch(lengths, dtype)
+        initial = start(layer, len(lengths))
+        alone = run(layer, op.unroll, x, initial)
+        torch.set_num_threads(count)
+        try:
+            team = run(layer, op.unroll, x.with_values(x.values), initial)
+        finally:
+            torch.set_num_threads(1)
+        for name, used in zip(("train", "back"), ways[-2:], strict=True):
+            together = cpu.kernel(c, name, dtype).code.schedule.splits
+            assert used == cpu.Ways(count if together else len(lengths), together)
+        assert all(torch.equal(a, b) for a, b in zip(alone[: 1 + len(initial)], team, strict=False))
+
+
+def test_a_team_of_fewer_threads_than_were_asked_for(monkeypatch):
+    """As OpenMP starts when its own limit is lower."""
+    monkeypatch.setattr(cpu, "WORTH_A_THREAD", 0)
+    monkeypatch.setattr(cpu, "WORTH_A_MEMBER", 1)
+    layer, x = make(CELLS.get("lstm"), 24), batch([11])
+    alone = layer(x)[0].values
+    start = threads.run
+    monkeypatch.setattr(threads, "run", lambda function, at, count: start(function, at, count - 1))
+    torch.set_num_threads(3)
+    try:
+        assert torch.equal(layer(x)[0].values, alone)
+    finally:
+        torch.set_num_threads(1)
 
 
 def test_more_rows_than_a_share_holds(close):

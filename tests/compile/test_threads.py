@@ -1,7 +1,5 @@
 """A function on several threads at once, through torch's OpenMP runtime and without it."""
 
-import ctypes
-
 import pytest
 import torch
 
@@ -38,4 +36,4 @@ def test_all_threads_run_the_function_at_once(count, openmp, monkeypatch):
 def test_torchs_runtime_is_found_where_torch_uses_it():
     if not threads._loaded("libgomp"):
         pytest.skip("torch runs on another OpenMP runtime")
-    assert isinstance(threads._openmp(), ctypes._CFuncPtr)
+    assert isinstance(threads._openmp(), threads.OpenMP)

@@ -98,5 +98,22 @@ def test_labels_lose_the_space_around_them() -> None:
 
 @pytest.mark.parametrize("value", [["a"], {"a": 1}, b"a", np.zeros(2)])
 def test_other_values_are_refused(value: object) -> None:
-    with pytest.raises(DataError, match=r"f\.csv, row 2, column body: expected a text, got"):
-        rows({"body": ["a", value]}, roles=("text",))
+    with pytest.raises(DataError, match=r"f\.csv, row 2, column kind: expected a text, got"):
+        rows({"text": ["a", "b"], "kind": ["a", value]})
+
+
+def test_texts_and_tags_may_be_lists() -> None:
+    columns = {"tokens": [["a", "b"], np.array(["c"]), []], "ner_tags": [[0, 3.0], ("x",), ["y"]]}
+    found = rows(columns, roles=("text", "tags"))
+    assert found.frame["text"].tolist() == [("a", "b"), ("c",)]
+    assert found.frame["tags"].tolist() == [("0", "3"), ("x",)]
+    assert "f.csv: 1 of 3 rows left out: 1 without text" in found.notes
+    with pytest.raises(DataError, match=r"f\.csv, row 1, column text: item 2 is missing"):
+        rows({"text": [["a", None]]}, roles=("text",))
+
+
+def test_of_two_texts_neither_is_guessed_to_be_the_source() -> None:
+    with pytest.raises(InputError, match="which column is the text"):
+        rows({"de": ["ein langer Satz"], "en": ["short"]}, roles=("text", "target"))
+    found = rows({"en": ["short"], "Source": ["ein langer Satz"]}, roles=("text", "target"))
+    assert found.columns == {"text": "Source", "target": "en"}

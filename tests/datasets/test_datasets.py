@@ -7,6 +7,7 @@ import sys
 from collections import Counter
 from dataclasses import replace
 from functools import cache
+from itertools import chain
 from pathlib import Path
 
 import pandas as pd
@@ -15,6 +16,7 @@ import pytest
 from recurra.arrays import identity
 from recurra.config import override
 from recurra.datasets import DATASETS, DataConfig, Dataset, Splits, load
+from recurra.heads._schemes import spans_of
 from recurra.modalities.text import Text, TextConfig
 from recurra.runs.config import defaults
 from recurra.runs.fingerprint import fingerprint
@@ -25,9 +27,12 @@ RUNNING = "language-model"
 # Rows of train, valid and test; by the publishers' counts where there are some, the rest follows from them.
 ROWS = {
     "adding": (10_000, 1_000, 1_000),
+    "conll2000": (8_042, 894, 2_012),
+    "conll2003": (14_041, 3_250, 3_453),
     "digits": (1_437, 180, 180),
     "imdb": (18_000, 2_000, 5_000),
     "mr-polarity": (8_530, 1_066, 1_066),
+    "multi30k": (29_000, 1_014, 1_000),
     "parity": (20_000, 1_000, 1_000),
     "ptb": (1, 1, 1),
     "pydoc": (1, 1, 1),
@@ -35,6 +40,7 @@ ROWS = {
     "tinyshakespeare": (1, 1, 1),
     "trec-qc": (4_907, 545, 500),
     "wikitext2": (1, 1, 1),
+    "wnut17": (3_394, 1_009, 1_287),
 }
 
 
@@ -52,10 +58,10 @@ def loaded(name: str, label: str = "label", test_fraction: float = 0.1, fresh: i
         if not folder or not (Path(folder) / file.path).is_file():
             pytest.skip(f"{file.path} is not at hand: RECURRA_DATA is {'without it' if folder else 'not set'}")
     config = DataConfig(source=name, test_fraction=test_fraction)
-    roles = TASKS.get(dataset.task).roles
-    if "label" in roles:
+    task = TASKS.get(dataset.task)
+    if "label" in task.roles:
         config = replace(config, columns={"label": label})
-    return load(config, roles, running=dataset.task == RUNNING)
+    return load(config, task.roles, running=dataset.task == RUNNING, familiar=task.columns)
 
 
 def test_it_describes_itself(name: str) -> None:
@@ -67,8 +73,8 @@ def test_it_describes_itself(name: str) -> None:
     for file in dataset.files.values():
         assert file.path.startswith(f"{dataset.name}/")
         assert file.url.startswith("https://")
-        # What a URL serves is taken as it is; only archives, which their readers unpack, may be compressed.
-        assert not re.search(r"(?<!\.tar)\.(xz|gz|bz2)$", file.url)
+        # The hash is of the content: what is served compressed has another.
+        assert file.url_hash or not re.search(r"\.(xz|gz|bz2)$", file.url)
         for checksum in filter(None, (file.hash, file.url_hash)):
             kind, _, digits = checksum.partition(":")
             assert re.fullmatch("[0-9a-f]+", digits)
@@ -215,3 +221,22 @@ def test_sst2_and_mr_polarity_share_sentences_as_their_files_warn() -> None:
     whole = loaded("mr-polarity", test_fraction=0)
     known = {squeezed(text) for frame in (whole.train, whole.valid) for text in frame["text"]}
     assert sum(squeezed(text) in known for text in test["text"]) > 1_400
+
+
+@pytest.mark.parametrize(
+    ("name", "column", "tokens", "spans", "kinds"),
+    [
+        ("conll2000", "chunk", (211_727, 47_377), (106_978, 23_852), 11),
+        ("conll2003", "ner", (203_621, 51_362, 46_435), (23_499, 5_942, 5_648), 4),
+        ("wnut17", "ner", (62_730, 15_733, 23_394), (1_975, 836, 1_079), 6),
+    ],
+)
+def test_tokens_and_spans_are_as_many_as_published(
+    name: str, column: str, tokens: tuple[int, ...], spans: tuple[int, ...], kinds: int
+) -> None:
+    loaded(name)  # or skips
+    frames = DATASETS.get(name).load().values()
+    assert tuple(frame["text"].map(len).sum() for frame in frames) == tokens
+    found = [[kind for row in frame[column] for kind, _, _ in spans_of(row)] for frame in frames]
+    assert tuple(map(len, found)) == spans
+    assert len(set(chain.from_iterable(found))) == kinds

@@ -1,5 +1,6 @@
 """Public files: from RECURRA_DATA or a server, checked both ways. The server is on this machine."""
 
+import gzip
 import hashlib
 import io
 import lzma
@@ -59,6 +60,13 @@ def test_a_file_is_downloaded_once(server: str, cache: Path, capsys: pytest.Capt
     assert file.read() == CONTENT
     assert Handler.requests == ["/input.txt"]
     assert capsys.readouterr() == ("", "")
+
+
+def test_what_is_served_compressed_is_unpacked(server: str, tmp_path: Path) -> None:
+    packed = gzip.compress(CONTENT)
+    (tmp_path / "www" / "input.txt.gz").write_bytes(packed)
+    url_hash = "sha256:" + hashlib.sha256(packed).hexdigest()
+    assert File("shakespeare/input.txt.gz", HASH, f"{server}/input.txt.gz", url_hash).read() == CONTENT
 
 
 def test_progress_is_shown_on_a_terminal_and_on_standard_error(

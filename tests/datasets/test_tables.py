@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from recurra.datasets.tables import frame_of, read_table
+from recurra.datasets.tables import Plain, frame_of, read_table
 from recurra.errors import DataError, InputError, MissingFileError
 
 ROWS = {
@@ -17,8 +17,8 @@ ROWS = {
 }
 
 
-def read(path: Path, header: bool = True, running: bool = False) -> pd.DataFrame:
-    return read_table(path, "utf-8", header, running)
+def read(path: Path, header: bool = True, plain: Plain = "lines") -> pd.DataFrame:
+    return read_table(path, "utf-8", header, plain)
 
 
 def as_lists(frame: pd.DataFrame) -> dict[str, list[object]]:
@@ -109,7 +109,7 @@ def test_parquet_that_unpacks_to_more_than_memory_is_refused(tmp_path: Path, mon
 def test_plain_text_is_lines_or_one_running_text(tmp_path: Path) -> None:
     path = write(tmp_path / "a.txt", "one\n\ntwo\x85still two\n")
     assert as_lists(read(path)) == {"text": ["one", "", "two\x85still two"]}
-    assert as_lists(read(path, running=True)) == {"text": ["one\n\ntwo\x85still two\n"]}
+    assert as_lists(read(path, plain="whole")) == {"text": ["one\n\ntwo\x85still two\n"]}
 
 
 def test_a_folder_is_a_row_a_file_with_its_sub_folder_as_label(tmp_path: Path) -> None:
@@ -155,3 +155,63 @@ def test_the_limit_of_the_csv_module_is_left_as_it_was(tmp_path: Path) -> None:
 
 def test_frames_hold_half_a_surrogate_pair() -> None:
     assert frame_of({"text": ["\ud800"]})["text"].tolist() == ["\ud800"]
+
+
+# --- the columns of the CoNLL shared tasks ---
+
+SENTENCES = "-DOCSTART- -X- O\n\nEU NNP B-ORG\nrejects VBZ O\n\n \nPeter NNP B-PER\n"
+
+
+@pytest.mark.parametrize("name", ["a.conll", "a.iob", "a.conll.gz"])
+def test_conll_columns_are_a_row_a_sentence(tmp_path: Path, name: str) -> None:
+    content = SENTENCES.replace("\n", "\r\n").encode()
+    (tmp_path / name).write_bytes(gzip.compress(content) if name.endswith("gz") else content)
+    found = as_lists(read(tmp_path / name))
+    assert found == {
+        "text": [("EU", "rejects"), ("Peter",)],
+        "2": [("NNP", "VBZ"), ("NNP",)],
+        "tags": [("B-ORG", "O"), ("B-PER",)],
+    }
+
+
+def test_plain_text_is_columns_where_tags_are_wanted(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.txt", "a b\tB-X\nc\tO\n\n")
+    assert as_lists(read(path, plain="columns")) == {"text": [("a b", "c")], "tags": [("B-X", "O")]}
+    assert as_lists(read(path)) == {"text": ["a b\tB-X", "c\tO", ""]}
+    path = write(tmp_path / "b.txt", "just\nwords\n")
+    assert as_lists(read(path, plain="columns")) == {"text": [("just", "words")]}
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("a X\n\nb Y Z\n", r"a\.conll, line 3: expected 2 columns as on the first line, .* got 'b Y Z'"),
+        ("a\tX\n\tY\n", r"a\.conll, line 2: expected 2 columns"),
+    ],
+)
+def test_a_line_with_other_columns_is_named(tmp_path: Path, content: str, message: str) -> None:
+    with pytest.raises(DataError, match=message):
+        read(write(tmp_path / "a.conll", content))
+
+
+def test_parallel_files_are_columns(tmp_path: Path) -> None:
+    write(tmp_path / "train.de", "eins\n\nمرحبا 🙂\n")
+    (tmp_path / "train.en.gz").write_bytes(gzip.compress(b"one\ntwo\nthree"))
+    write(tmp_path / "train.csv", "another,form\n")
+    write(tmp_path / "trainer.fr", "un\n")
+    assert as_lists(read(tmp_path / "train")) == {"de": ["eins", "", "مرحبا 🙂"], "en": ["one", "two", "three"]}
+
+
+def test_parallel_files_of_unequal_length_are_refused_with_the_first_line_that_is_alone(tmp_path: Path) -> None:
+    write(tmp_path / "train.de", "eins\nzwei\ndrei\n")
+    write(tmp_path / "train.en", "one\ntwo\n")
+    with pytest.raises(DataError, match=r"train\.de, line 3: has no counterpart, as .*train\.en ends after 2 lines"):
+        read(tmp_path / "train")
+
+
+def test_one_file_or_two_forms_of_a_table_are_not_parallel(tmp_path: Path) -> None:
+    for name in ("train.de", "reviews.csv", "reviews.txt", "a.de.old", "a.en.old"):
+        write(tmp_path / name, "x\n")
+    for name in ("train", "reviews", "a", "no/such/folder"):
+        with pytest.raises(MissingFileError, match="no such file or folder"):
+            read(tmp_path / name)

@@ -54,7 +54,7 @@ def batch(lengths):
     return Ragged.from_list([torch.randn(length, INPUT) for length in lengths])
 
 
-layers = some.sampled_from(["one", "reverse", "concat", "sum", "mean", "mul", "stack"])
+layers = some.sampled_from(["one", "reverse", "concat", "sum", "mean", "mul", "stack", "residual"])
 
 
 def built(cell, kind, bias):
@@ -62,6 +62,8 @@ def built(cell, kind, bias):
         above = Recurrent(gru, H, 2, bias=bias)
         below = [both(cell, bias=bias), Recurrent(cell, 2 * H, H, reverse=True, bias=bias)]
         return drawn(Stack([*below, above], dropout=0.5)).eval()
+    if kind == "residual":
+        return drawn(Stack([both(cell, bias=bias), both(cell, size=2 * H, bias=bias)], residual=True))
     if kind in ("one", "reverse"):
         return drawn(Recurrent(cell, INPUT, H, reverse=kind == "reverse", bias=bias))
     return drawn(both(cell, kind, bias=bias))

@@ -102,6 +102,9 @@ REFUSED = {
     "got lstm_projected 5 2, lstm_projected 5 3": lambda: ours.Stack(
         [ours.Recurrent(lstm_projected, 3, 5, projection_size=size) for size in (3, 2)]
     ),
+    "residual: torch.nn adds no layer's input": lambda: ours.Stack(
+        [ours.Recurrent(lstm, 3, 4), ours.Recurrent(lstm, 4, 4)], residual=True
+    ),
     "got Stack": lambda: ours.Stack([ours.Stack([ours.Recurrent(lstm, 3, 4)])]),
 }
 

@@ -16,7 +16,11 @@ from recurra.runs.config import defaults
 from recurra.tasks import TASKS, Task
 
 TEXTS = ["a good film", "bad", "", "the plot is good and the cast is bad"]
-FRAME = pd.DataFrame({"text": TEXTS, "label": ["up", "down", "up", "down"]})
+TARGETS = ["ein guter Film", "schlecht", "?", "die Handlung ist gut und das Ensemble schlecht"]
+TAGS = ["D A N", "A", "", "D N V A C D N V A"]
+FRAME = pd.DataFrame({"text": TEXTS, "label": ["up", "down", "up", "down"], "tags": TAGS, "target": TARGETS})
+# What a small model of a head needs beside the general settings.
+SMALL = {"text": {"trunk.embedding": 24, "head.hidden": 24, "head.label_smoothing": 0.0}}
 # A column for each role, for the task whose head is tested to take its own from.
 ROLES = FRAME.assign(series=[[1.0, 2.0], [3.0], [], [2.0, 0.5, 1.5]], number=[1.0, 2.5, -1.0, 4.0])
 
@@ -32,11 +36,12 @@ def rows_of(head: str) -> list[Any]:
 
 def model(head: str, **settings: object) -> Model:
     task = task_of(head)
-    config = override(defaults(task), {"trunk.hidden": 6, **settings})
+    config = override(defaults(task), {"trunk.hidden": 6, **SMALL.get(head, {}), **settings})
     if task.input == "text":
         config = override(config, {"modality.min_count": 1})
     kind = HEADS.get(head)
-    modality = MODALITIES.get(task.input).fit(config.modality, ROLES[task.roles[0]], running=kind.running)
+    rows = [row for role in (task.roles[0], *kind.shared) for row in ROLES[role]]
+    modality = MODALITIES.get(task.input).fit(config.modality, rows, running=kind.running)
     return Model(config.model, modality, kind.learn(config.head, ROLES)).double()
 
 

@@ -30,6 +30,20 @@ def test_equals_the_whole_product(n, slice_elements, monkeypatch):
         torch.testing.assert_close(a.grad, b_.grad)
 
 
+@pytest.mark.parametrize("smoothing", [0.1, 1.0])
+def test_a_smoothed_loss_is_torchs(smoothing):
+    x, w, b, t = inputs(9, 5, 11)
+    ours = [p.clone().requires_grad_() for p in (x, w, b)]
+    theirs = [p.clone().requires_grad_() for p in (x, w, b)]
+    loss = linear_cross_entropy(*ours, t, smoothing)
+    whole = functional.cross_entropy(theirs[0] @ theirs[1].T + theirs[2], t, reduction="sum", label_smoothing=smoothing)
+    loss.backward()
+    whole.backward()
+    torch.testing.assert_close(loss, whole)
+    for a, b_ in zip(ours, theirs, strict=True):
+        torch.testing.assert_close(a.grad, b_.grad)
+
+
 def test_gradient_meets_central_differences():
     x, w, b, t = inputs(6, 3, 5)
     assert torch.autograd.gradcheck(

@@ -32,7 +32,7 @@ def launches(monkeypatch):
     seen = []
     real = cpu.launch
     monkeypatch.setattr(
-        cpu, "launch", lambda kernel, arguments, count: seen.append(count) or real(kernel, arguments, count)
+        cpu, "launch", lambda kernel, arguments, ways: seen.append(ways.threads) or real(kernel, arguments, ways)
     )
     return seen
 

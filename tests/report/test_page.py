@@ -127,6 +127,18 @@ def confusion(labels: list[str], text: str = "not bad at all") -> dict[str, Any]
     return {"labels": labels, "confusion": counts, "most_wrong": [wrong]}
 
 
+def translation(text: str = "Ein Mann schläft") -> dict[str, Any]:
+    shares = [[0.9, 0.05, 0.05], [0.1, 0.7, 0.2]]
+    drawn = {"read": [text, " Mann", "\u0645\u0631"], "units": ["A", text], "attention": shares}
+    return {"examples": [{"text": text, "wanted": "A man sleeps", "written": text}], "attention": [drawn]}
+
+
+def translator(text: str = "Ein Mann schläft") -> list[Event]:
+    metrics = {"bleu": 33.3, "exact": 0.1, "nats_per_token": 1.2, "perplexity": 3.32}
+    ended = [valid(1000, metrics), end(1000), evaluation(metrics, translation(text))]
+    return [start("translation", data={"columns": {"text": "de", "target": "en"}}), *steps(50), *ended]
+
+
 def writer() -> list[Event]:
     return [
         start("language-model"),
@@ -221,7 +233,22 @@ def test_a_classifier(folder):
     assert "What it writes" not in page.text
 
 
-@pytest.mark.parametrize("events", [writer(), classifier()], ids=["language-model", "sentiment"])
+def test_a_translation_shows_what_it_wrote_and_what_it_attended_to(folder):
+    html, page = built(run_folder(folder, translator()))
+    assert "Translation on reviews.csv" in page.text
+    assert "33.3" in page.text
+    for heading in ("What it writes", "What it attends to"):
+        assert heading in page.text
+    assert "A man sleeps" in page.text
+    # A square for each pair of units, with its share in words.
+    assert html.count("<rect") - html.count('fill-opacity="0.90"') >= 5
+    assert "<title>0.70</title>" in html
+    assert 'fill="var(--train)"' in html
+
+
+@pytest.mark.parametrize(
+    "events", [writer(), classifier(), translator()], ids=["language-model", "sentiment", "translation"]
+)
 def test_the_page_needs_nothing_but_itself(folder, events):
     html, page = built(run_folder(folder, events))
     for tag, attributes in page.elements:
@@ -256,8 +283,12 @@ def hostile_writer() -> list[Event]:
 
 @pytest.mark.parametrize(
     "events",
-    [hostile_writer(), [*classifier()[:-1], evaluation(category(0.8), confusion([HOSTILE, "up"], HOSTILE))]],
-    ids=["language-model", "sentiment"],
+    [
+        hostile_writer(),
+        [*classifier()[:-1], evaluation(category(0.8), confusion([HOSTILE, "up"], HOSTILE))],
+        translator(HOSTILE),
+    ],
+    ids=["language-model", "sentiment", "translation"],
 )
 def test_data_stay_text(folder, events):
     _, harmless = built(run_folder(folder, classifier() if events[0]["task"] == "sentiment" else writer()))

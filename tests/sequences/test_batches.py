@@ -35,6 +35,17 @@ def test_a_separate_batch_keeps_to_its_tokens_unless_one_sequence_is_longer(leng
         assert batch.inputs.values.shape[0] <= tokens or (batch.inputs.lengths > 0).sum() == 1
 
 
+@given(lengths, st.integers(1, 60), st.booleans())
+def test_what_a_sequence_counts_for_may_be_more_than_its_steps(lengths, tokens, shuffle):
+    data = numbered(lengths)
+    steps = data.lengths * 2 + 1
+    batches = Separate(data, None, tokens, shuffle=shuffle, steps=steps)
+    assert batches.steps_per_epoch == 2 * sum(lengths) + len(lengths)
+    for batch in batches.epoch(0, 0):
+        assert batch.steps == int(steps[batch.rows].sum())
+        assert batch.steps <= tokens or len(batch.rows) == 1
+
+
 def test_separate_order_follows_seed_and_epoch():
     separate = Separate(numbered([3] * 50), None, 6, shuffle=True)
 
@@ -74,3 +85,30 @@ def test_an_epoch_begun_in_its_middle_is_the_same_epoch(n, streams, steps, epoch
         whole = list(reader.epoch(1, epoch))
         rest = list(reader.epoch(1, epoch, start=start))
         assert [b.inputs.values.tolist() for b in rest] == [b.inputs.values.tolist() for b in whole[start:]]
+
+
+@given(st.integers(1, 400), st.integers(1, 6), st.integers(10, 40), st.floats(0.5, 6), st.integers(0, 3))
+def test_streams_of_drawn_lengths_predict_every_token_once(n, streams, steps, spread, epoch):
+    reader = Streams(torch.arange(n + 1), streams, steps, shuffle=True, spread=spread)
+    batches = list(reader.epoch(5, epoch))
+    assert len(batches) == reader.count(5, epoch)
+    seen = torch.cat([b.inputs.values for b in batches])
+    assert sorted(seen.tolist()) == list(range(n))
+    for batch in batches:
+        assert batch.share == int(batch.inputs.lengths.max()) / steps
+    again = [b.share for b in reader.epoch(5, epoch)]
+    assert again == [b.share for b in batches]
+    part = list(reader.epoch(5, epoch, start=1))
+    assert [b.share for b in part] == again[1:]
+
+
+def test_drawn_lengths_are_about_what_was_asked_and_differ_from_epoch_to_epoch():
+    reader = Streams(torch.arange(20_001), 1, 70, shuffle=True, spread=5.0)
+    lengths = [int(b.inputs.lengths[0]) for b in reader.epoch(0, 0)]
+    halved = [n for n in lengths if n < 50]
+    assert 0 < len(halved) < 40 and min(lengths[:-1]) >= Streams.LEAST
+    usual = torch.tensor([n for n in lengths[:-1] if n >= 50], dtype=torch.float)
+    assert 68 < usual.mean() < 71 and 4 < usual.std() < 6
+    assert lengths != [int(b.inputs.lengths[0]) for b in reader.epoch(0, 1)]
+    plain = Streams(torch.arange(20_001), 1, 70, shuffle=False, spread=5.0)
+    assert {int(b.inputs.lengths[0]) for b in plain.epoch(0, 0)} == {70, 20_000 % 70}

@@ -34,6 +34,16 @@ def randomised(module, dtype=torch.float32):
 SOURCES = {
     **{name: lambda name=name: recurrent(name) for name in CELLS.names()},
     **{f"{name}, no bias": lambda name=name: recurrent(name, bias=False) for name in CELLS.names()},
+    **{
+        f"{name}, residual": lambda name=name: Stack(
+            [recurrent("gru"), recurrent(name, 9, 11 if CELLS.get(name).projects else 9), recurrent("lstm", 9, 9)],
+            residual=True,
+        )
+        for name in CELLS.names()
+    },
+    "residual in residual": lambda: Stack(
+        [recurrent("gru"), Stack([recurrent("lstm", 9), recurrent("gru", 9, 9)], residual=True)], residual=True
+    ),
     "stack": lambda: Stack([recurrent("lstm"), recurrent("gru", 9, 17)], dropout=0.5),
     "stack in a stack": lambda: Stack(
         [recurrent("gru"), Stack([recurrent("lstm-projected", 9), recurrent("lstm", 7)])]
@@ -325,7 +335,17 @@ def language_model(dtype=torch.float32, **trunk):
 
 
 @both_dtypes
-@pytest.mark.parametrize("trunk", [{}, {"layers": 2, "dropout": 0.5}, {"embedding": 10}, {"cell": "gru"}], ids=str)
+@pytest.mark.parametrize(
+    "trunk",
+    [
+        {},
+        {"layers": 2, "dropout": 0.5},
+        {"embedding": 10},
+        {"cell": "gru"},
+        {"cell": ["gru", "lstm", "gru"], "hidden": [12, 12, 5], "residual": True},
+    ],
+    ids=str,
+)
 def test_a_language_models_stream_equals_the_model(trunk, dtype, close):
     model = language_model(dtype, **trunk)
     ids = model.modality.encode(TEXT)

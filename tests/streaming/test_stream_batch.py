@@ -33,10 +33,16 @@ EVENTS = st.lists(
 )
 
 
-@given(EVENTS, st.sampled_from([*CELLS.names(), "stack"]))
+STACKS = {
+    "stack": lambda: Stack([recurrent("lstm"), recurrent("gru", 5, 9)]),
+    "residual": lambda: Stack([recurrent("lstm"), recurrent("gru", 5, 5)], residual=True),
+}
+
+
+@given(EVENTS, st.sampled_from([*CELLS.names(), *STACKS]))
 def test_any_schedule_equals_streams_of_their_own(events, name):
     torch.manual_seed(0)
-    layer = Stack([recurrent("lstm"), recurrent("gru", 5, 9)]) if name == "stack" else recurrent(name)
+    layer = STACKS[name]() if name in STACKS else recurrent(name)
     batch, alone = StreamBatch(layer, 8), dict[int, Stream]()
 
     def chosen(number):
@@ -92,7 +98,7 @@ def test_threads_change_no_bit(dtype, monkeypatch):
     x = torch.randn(4, 230, INPUT, dtype=dtype)
     counts = []
     launch = cpu.launch
-    monkeypatch.setattr("recurra.compile.chain.launch", lambda *a: counts.append(a[-1]) or launch(*a))
+    monkeypatch.setattr("recurra.compile.chain.launch", lambda *a: counts.append(a[-1].threads) or launch(*a))
     monkeypatch.setattr(cpu, "WORTH_A_THREAD", 0)
 
     def run():

@@ -123,6 +123,14 @@ def test_accumulated_batches_make_one_step(tmp_path):
     assert outcome.step == -(-ROWS.count(0, 0) // 4)
 
 
+def test_the_rate_goes_with_the_steps_of_a_batch(tmp_path):
+    batches = Streams(torch.arange(200) % 7, 4, 20, shuffle=True, spread=4.0)
+    _, log, _, _ = train(tmp_path, batches, epochs=2, rate=0.1, schedule="constant", warmup=0.0, log_steps=1)
+    shares = [b.share for epoch in (0, 1) for b in batches.epoch(0, epoch)]
+    assert [e["rate"] for e in log.of("step")] == pytest.approx([0.1 * share for share in shares])
+    assert len(set(shares)) > 2
+
+
 def test_clipping_is_counted(tmp_path):
     (tmp_path / "other").mkdir()
     _, log, _, _ = train(tmp_path, epochs=1, clip_norm=1e-3)
@@ -157,7 +165,15 @@ class Stop(Exception):
 
 
 @pytest.mark.parametrize("optimizer", ["adamw", "sgd", "asgd"])
-@pytest.mark.parametrize("batches", [ROWS, Streams(torch.arange(200) % 7, 4, 5, shuffle=True)], ids=["rows", "streams"])
+@pytest.mark.parametrize(
+    "batches",
+    [
+        ROWS,
+        Streams(torch.arange(200) % 7, 4, 5, shuffle=True),
+        Streams(torch.arange(200) % 7, 4, 9, shuffle=True, spread=3.0),
+    ],
+    ids=["rows", "streams", "drawn"],
+)
 def test_goes_on_from_a_checkpoint_to_the_same_numbers(tmp_path, batches, optimizer):
     """Killed between two checkpoints, a resumed training ends with the same weights and the same log."""
     settings = {

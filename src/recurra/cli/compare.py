@@ -71,18 +71,18 @@ def compare(
     finally:
         display.close()
     if not json:
-        _print(task, found)
+        _print(found)
 
 
-def _print(task: str, found: "list[Compared]") -> None:
+def _print(found: "list[Compared]") -> None:
     """A line a cell, the best first; those that failed last."""
     from recurra.cli._output import figure, print_table
-    from recurra.heads import HEADS
-    from recurra.tasks import TASKS
 
-    objective = HEADS.get(TASKS.get(task).output).objective
-    sign = -1 if objective.maximise else 1
-    done = sorted((one for one in found if one.metrics), key=lambda one: sign * one.metrics[objective.metric])
+    def place(one: Compared) -> float:
+        assert one.objective is not None
+        return one.metrics[one.objective.metric] * (-1 if one.objective.maximise else 1)
+
+    done = sorted((one for one in found if one.metrics), key=place)
     names = list(done[0].metrics) if done else []
     rows = [
         (

@@ -17,6 +17,7 @@ def predict(
     inputs: Annotated[list[str] | None, typer.Argument(metavar="INPUT ...", help="Texts; none: read lines.")] = None,
     file: Annotated[Path | None, typer.Option(help="A file with one input a row.")] = None,
     column: Columns = None,
+    explain: Annotated[bool, typer.Option("--explain", help="Also say what a prediction rests on.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object an input.")] = False,
 ) -> None:
     """Predicts for each input. Without INPUT or --file, standard input is read, one text a line."""
@@ -31,17 +32,32 @@ def predict(
         rows = trained.read(file, columns(column), tell=say)
     else:
         rows = inputs or [line.rstrip("\n") for line in sys.stdin]
-    for row, result in zip(rows, trained.predict(rows), strict=True):
+    for row, result in zip(rows, trained.predict(rows, explain=explain), strict=True):
         if json:
             print_json({"input": row, **result})
-        else:
-            print(f"{_answer(result)}\t{row}")
+            continue
+        print(f"{_answer(result)}\t{row}")
+        if explain:
+            print(f"  {_reason(result)}")
 
 
 def _answer(result: dict[str, Any]) -> str:
-    """A prediction in a few words: a number, a label, or the likeliest next tokens, with probabilities."""
+    """A prediction in a few words: a text, tags, a number, a label or the likeliest next tokens, with probabilities."""
+    if "text" in result:
+        return str(result["text"])
+    if "tags" in result:
+        return " ".join(result["tags"])
     if "number" in result:
         return "\t".join(f"{result[name]:.6g}" for name in ("number", "low", "high") if name in result)
     if "label" in result:
         return f"{result['label']}\t{result['probability']:.3f}"
     return " ".join(f"{n['token']!r}:{n['probability']:.3f}" for n in result["next"])
+
+
+def _reason(result: dict[str, Any]) -> str:
+    """What each unit written attended to most, and its share."""
+    best = [max(zip(row, result["read"], strict=True), default=(0.0, "")) for row in result["attention"]]
+    return "  ".join(
+        f"{unit.strip()} < {read.strip()} {share:.2f}"
+        for unit, (share, read) in zip(result["units"], best, strict=True)
+    )

@@ -14,9 +14,11 @@ def train(
     task: Task,
     data: Data = None,
     out: Annotated[Path | None, typer.Option(help="The run folder; none: runs/TASK, numbered if taken.")] = None,
-    cell: Annotated[str | None, typer.Option(help="The recurrent cell: lstm, gru, ...")] = None,
+    cell: Annotated[
+        str | None, typer.Option(help="The recurrent cell: lstm, gru, ...; gru,lstm: of each layer.")
+    ] = None,
     layers: Annotated[int | None, typer.Option(help="Layers on top of each other.")] = None,
-    hidden: Annotated[int | None, typer.Option(help="Hidden units of a layer.")] = None,
+    hidden: Annotated[str | None, typer.Option(help="Hidden units of a layer; 128,64: of each layer.")] = None,
     epochs: Epochs = None,
     minutes: Minutes = None,
     seed: Seed = None,

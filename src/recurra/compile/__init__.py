@@ -9,7 +9,7 @@ from recurra.cells.base import Cell
 from recurra.compile import library, op, reference, torch_kernels
 from recurra.compile.chain import Chain
 from recurra.compile.choice import Choice, Path, Ran, choose, note, unfit, watch, without_kernels
-from recurra.compile.stepper import Affine, Layers, Recurrence, Stepper, Unrolled
+from recurra.compile.stepper import Affine, Layers, Recurrence, Residual, Stepper, Unrolled
 from recurra.compile.trace import trace
 from recurra.errors import InputError
 from recurra.sequences import Ragged
@@ -20,6 +20,7 @@ __all__ = [
     "Path",
     "Ran",
     "Recurrence",
+    "Residual",
     "Stepper",
     "path",
     "show",

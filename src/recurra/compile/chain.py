@@ -15,11 +15,12 @@ import torch
 from torch import Tensor
 
 from recurra.compile import objects
-from recurra.compile.cpu import Arguments, Kernel, Units, affine_kernel, kernel, launch, threads_for
+from recurra.compile.cpu import Arguments, Kernel, Units, Ways, dealt, kernel, kernel_without_cell, launch
 from recurra.compile.ir import Function, Lanes
+from recurra.compile.plan import add, affine
 from recurra.compile.reference import units_of
 from recurra.compile.shares import Shares, deal_equal
-from recurra.compile.stepper import Affine, Layers, Recurrence, Stepper
+from recurra.compile.stepper import Affine, Layers, Recurrence, Residual, Stepper
 
 ENTRY = "chain"
 # Longer chunks go in pieces, so that what lies between two programs stays in the cache.
@@ -27,36 +28,50 @@ CHUNK = 128
 
 
 class Link:
-    """A program with its weights. states: [capacity, size] each, changed in place; none where rows do not remember."""
+    """A program with its weights. states: [capacity, size] each, changed in place; none where rows do not remember.
 
-    def __init__(self, run: Kernel, units: Units, weights: Mapping[str, Tensor], states: Sequence[Tensor] = ()):
-        self.kernel, self.frame, self.states = run, run.frame(units), tuple(states)
-        (source, enters), (target, leaves) = run.program.streams.items()
-        self.x, self.y = run.at[f"stream.{source}"], run.at[f"stream.{target}"]
+    x, y, and besides: places among the arguments of the input's address, the output's, and of those of other inputs
+    of the same width. takes: which links' outputs those are.
+    """
+
+    def __init__(
+        self,
+        run: Kernel,
+        units: Units,
+        weights: Mapping[str, Tensor],
+        states: Sequence[Tensor] = (),
+        takes: Sequence[int] = (),
+    ):
+        self.kernel, self.frame, self.states, self.takes = run, run.frame(units), tuple(states), tuple(takes)
+        self.x, *self.besides, self.y = (run.at[f"stream.{name}"] for name in run.program.streams)
+        enters, *_, leaves = run.program.streams.values()
         self.output_size = units.width(leaves)
         self._arguments = run.arguments(self.frame)
         self._packed = torch.empty(self.frame.packed * run.lanes.bytes, dtype=torch.uint8)
         self._weights = run.set_weights(self._arguments, self.frame, weights, self._packed.data_ptr())
         run.set_carries(self._arguments, [(s, s) for s in self.states])
-        self._arguments[self.x + 1], self._arguments[self.y + 1] = units.width(enters), self.output_size
+        for at in (self.x, *self.besides):
+            self._arguments[at + 1] = units.width(enters)
+        self._arguments[self.y + 1] = self.output_size
 
     def new_arguments(self) -> Arguments:
         """All that do not depend on the rows."""
         return type(self._arguments).from_buffer_copy(self._arguments)
 
-    def shares(self, slots: Sequence[int], steps: int, threads: int) -> Shares:
+    def share(self, slots: Sequence[int], steps: int) -> tuple[Shares, Ways]:
         """The rows of these numbers, ``steps`` steps each; without memory every step is a row."""
-        if not self.states:
-            return deal_equal(len(slots) * steps, 1, threads, False)
-        shares = deal_equal(len(slots), steps, threads, False)
-        return replace(shares, rows=np.array(slots, dtype=np.int64)[shares.rows])
+        rows, length = (len(slots), steps) if self.states else (len(slots) * steps, 1)
+        ways = self.kernel.ways(self.frame, rows, rows * length)
+        shares, ways = dealt(deal_equal(rows, length, ways.own, False), ways)
+        return replace(shares, rows=np.array(slots, dtype=np.int64)[shares.rows]) if self.states else shares, ways
 
 
 class Chain(Stepper):
     """A stepper of compiled programs. Weights and states: float32 or float64, all alike, on the CPU."""
 
     def __init__(self, layers: Layers):
-        self._links = [link for layer in layers for link in _links(layer)]
+        self._links: list[Link] = []
+        _put(layers, self._links)
         self._output_size, self._empty = self._links[-1].output_size, layers[0].tensors[0].new_empty
         self._call = Call(self._links, self._empty, 1)
         first = Call(self._links, self._empty, 1)
@@ -76,18 +91,27 @@ class Chain(Stepper):
         return y
 
 
-def _links(layer: Affine | Recurrence) -> list[Link]:
-    """A layer without memory is one program; one with a cell is two, of which the first makes ``wx``."""
-    if isinstance(layer, Affine):
-        return [_affine(layer.weight, layer.bias)]
-    hidden, projected = units_of(layer.cell, layer.weight_ih, layer.states)
-    run = kernel(layer.cell, "infer", layer.weight_ih.dtype)
-    units = Units(hidden, projected, run.lanes.count)
-    return [_affine(layer.weight_ih, layer.bias_ih), Link(run, units, layer.params, layer.states)]
+def _put(layers: Layers, links: list[Link]) -> None:
+    """Adds the layers' links: of one without memory a program, of one with a cell two, of which the first makes ``wx``,
+    and of residual ones those of their layers and a sum."""
+    for layer in layers:
+        match layer:
+            case Affine():
+                links.append(_affine(layer.weight, layer.bias))
+            case Recurrence():
+                hidden, projected = units_of(layer.cell, layer.weight_ih, layer.states)
+                run = kernel(layer.cell, "infer", layer.weight_ih.dtype)
+                links.append(_affine(layer.weight_ih, layer.bias_ih))
+                links.append(Link(run, Units(hidden, projected, run.lanes.count), layer.params, layer.states))
+            case Residual():
+                below = len(links) - 1
+                _put(layer.layers, links)
+                run = kernel_without_cell(add, layer.tensors[0].dtype)
+                links.append(Link(run, Units(links[below].output_size, 0, run.lanes.count), {}, takes=[below]))
 
 
 def _affine(weight: Tensor, bias: Tensor | None) -> Link:
-    run = affine_kernel(weight.dtype)
+    run = kernel_without_cell(affine, weight.dtype)
     units = Units(weight.shape[0], 0, run.lanes.count, weight.shape[1])
     bias = weight.new_zeros(weight.shape[0]) if bias is None else bias
     return Link(run, units, {"weight": weight, "bias": bias})
@@ -124,6 +148,9 @@ class Call:
             self._kept.append(empty(rows * links[below].output_size))
             address = self._kept[-1].data_ptr()
             self._arguments[below][links[below].y] = self._arguments[above][links[above].x] = address
+        for link, arguments in zip(links, self._arguments, strict=True):
+            for at, below in zip(link.besides, link.takes, strict=True):
+                arguments[at] = self._arguments[below][links[below].y]
         self._ends = (self._arguments[0], links[0].x), (self._arguments[-1], links[-1].y)
         numbers = [len(links), *(ctypes.addressof(block) + 8 * at for block, at in self._ends)]
         for link, arguments in zip(links, self._arguments, strict=True):
@@ -137,20 +164,20 @@ class Call:
         wanted = slots, steps, torch.get_num_threads()
         if self._aim == wanted:
             return
-        threads = threads_for(max(link.frame.work for link in self.links) * len(slots) * steps)
-        self._shares = [link.shares(slots, steps, threads) for link in self.links]
-        for arguments, shares in zip(self._arguments, self._shares, strict=True):
-            arguments[0:7] = [0, *shares.numbers]
-        self._threads, self._aim = threads, wanted
+        self._shares = [link.share(slots, steps) for link in self.links]
+        for arguments, (shares, _) in zip(self._arguments, self._shares, strict=True):
+            arguments[0:8] = [0, 0, *shares.numbers]
+        self._alone = all(ways.threads == 1 for _, ways in self._shares)
+        self._aim = wanted
 
     def __call__(self, x: int, y: int) -> None:
-        if self._threads == 1:
+        if self._alone:
             self.entry(self.table, x, y)
             return
         for (block, at), address in zip(self._ends, (x, y), strict=True):
             block[at] = address
-        for link, arguments, shares in zip(self.links, self._arguments, self._shares, strict=True):
-            launch(link.kernel, arguments, min(shares.count, self._threads))
+        for link, arguments, (_, ways) in zip(self.links, self._arguments, self._shares, strict=True):
+            launch(link.kernel, arguments, ways)
 
 
 @cache

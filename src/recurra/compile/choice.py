@@ -11,7 +11,6 @@ from torch import Tensor
 
 from recurra.cells.base import Cell
 from recurra.compile import torch_kernels
-from recurra.compile.cpu import share
 from recurra.compile.op import bound
 from recurra.compile.reference import units_of
 from recurra.sequences.layout import Layout
@@ -127,5 +126,6 @@ def note(
     threads = lanes = None
     if choice.path == "kernel":
         run = bound(cell, "infer", values.dtype, *units_of(cell, weight_ih, initial))
-        threads, lanes = share(layout, reverse, run.frame.work)[1], run.units.lanes
+        threads = run.kernel.share(layout, reverse, run.frame)[1].threads
+        lanes = run.units.lanes
     seen.append(Ran(cell, choice, values.dtype, threads, lanes))

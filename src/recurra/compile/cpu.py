@@ -1,7 +1,7 @@
 """A cell's compiled programs and how they are called: packing, buffers, addresses."""
 
 import ctypes
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from threading import Lock
@@ -11,17 +11,19 @@ import torch
 from torch import Tensor
 
 from recurra.cells.base import Cell
-from recurra.compile import gemm, objects, threads
+from recurra.compile import gemm, objects, team, threads
 from recurra.compile.graph import LETTERS, Product
 from recurra.compile.ir import Lanes
 from recurra.compile.llvm import ENTRY, GIVEN, PACK, emit
-from recurra.compile.plan import Program, affine, plan
+from recurra.compile.plan import Program, plan
 from recurra.compile.shares import Shares, deal
 from recurra.sequences.layout import Layout
 
 SCALARS = {torch.float32: "float", torch.float64: "double"}
 # Below this many multiplications a second thread costs more than it saves.
 WORTH_A_THREAD = 200_000
+# Of a step, what makes up for waiting for the other members of a team.
+WORTH_A_MEMBER = 16_000
 Arguments: TypeAlias = "ctypes.Array[ctypes.c_int64]"
 _lock = Lock()
 
@@ -87,6 +89,19 @@ class Frame:
         return rows * self.row + 32
 
 
+@dataclass(frozen=True)
+class Ways:
+    """together: the threads go through the same rows as a team, instead of each through its own."""
+
+    threads: int
+    together: bool = False
+
+    @property
+    def own(self) -> int:
+        """How many there are to deal rows out to."""
+        return 1 if self.together else self.threads
+
+
 class Kernel:
     """One program for one type of numbers, compiled. Final."""
 
@@ -115,9 +130,9 @@ class Kernel:
         carries: Sequence[tuple[Tensor, Tensor]],
     ) -> None:
         """streams: [N, width] by name, rows apart by their stride. carries: before and after, [B, width], each."""
-        shares, count = share(layout, reverse, frame.work)
+        shares, ways = self.share(layout, reverse, frame)
         arguments = self.arguments(frame)
-        arguments[1:7] = [*shares.numbers]
+        arguments[2:8] = [*shares.numbers]
         # One tensor for all that is needed during the call; until its end these had to live.
         scratch = carries[0][0].new_empty(frame.packed + frame.scratch(len(layout)))
         weights = self.set_weights(arguments, frame, params, scratch.data_ptr())
@@ -126,8 +141,22 @@ class Kernel:
         for name, stream in streams.items():
             i = self._streams[name]
             arguments[i], arguments[i + 1] = stream.data_ptr(), stream.stride(0)
-        launch(self, arguments, count)
+        launch(self, arguments, ways)
         del weights, scratch  # until here they had to live
+
+    def share(self, layout: Layout, reverse: bool, frame: Frame) -> tuple[Shares, "Ways"]:
+        """The rows as they are dealt out, and how threads take them."""
+        ways = self.ways(frame, len(layout), layout.steps)
+        return dealt(deal(layout, ways.own, reverse), ways)
+
+    def ways(self, frame: Frame, rows: int, steps: int) -> "Ways":
+        """How threads take so many rows of so many steps in all: each its own, or a team's, if half would have none."""
+        wanted = threads_for(frame.work * steps)
+        if 2 * rows > wanted or not self.code.schedule.splits:
+            return Ways(wanted)
+        # Without products nobody waits for anybody.
+        members = min(wanted, frame.work * rows // WORTH_A_MEMBER) if self.code.products else wanted
+        return Ways(members, together=True) if members > 1 else Ways(wanted)
 
     # --- what arguments are made of ---
 
@@ -190,18 +219,17 @@ def threads_for(work: int) -> int:
     return torch.get_num_threads() if work >= WORTH_A_THREAD else 1
 
 
-def share(layout: Layout, reverse: bool, work: int) -> tuple[Shares, int]:
-    """The rows as they are dealt out, and how many threads take them. work: of a frame."""
-    wanted = threads_for(work * layout.steps)
-    shares = deal(layout, wanted, reverse)
-    return shares, min(shares.count, wanted)
+def dealt(shares: Shares, ways: Ways) -> tuple[Shares, Ways]:
+    """Without the threads for which there is no share."""
+    return shares, ways if ways.together else Ways(min(shares.count, ways.threads))
 
 
-def launch(kernel: Kernel, arguments: Arguments, count: int) -> None:
-    """Runs a kernel on this many threads. Every call of compiled code, but for those of a chain, goes through here."""
-    counter = ctypes.c_int64(0)
-    arguments[0] = ctypes.addressof(counter) if count > 1 else 0
-    threads.run(kernel.function, ctypes.addressof(arguments), count)
+def launch(kernel: Kernel, arguments: Arguments, ways: Ways) -> None:
+    """Runs a kernel on its threads. Every call of compiled code, but for those of a chain, goes through here."""
+    counter, together = ctypes.c_int64(0), team.new(ways.threads)
+    arguments[0] = ctypes.addressof(counter) if ways.threads > 1 else 0
+    arguments[1] = ctypes.addressof(together) if ways.together else 0
+    threads.run(kernel.function, ctypes.addressof(arguments), ways.threads)
 
 
 def kernel(cell: Cell, name: str, dtype: torch.dtype) -> Kernel:
@@ -210,10 +238,10 @@ def kernel(cell: Cell, name: str, dtype: torch.dtype) -> Kernel:
         return _known(cell, name, dtype)
 
 
-def affine_kernel(dtype: torch.dtype) -> Kernel:
-    """The compiled program of a matrix product plus a bias."""
+def kernel_without_cell(program: Callable[[], Program], dtype: torch.dtype) -> Kernel:
+    """The compiled program that this function makes."""
     with _lock:
-        return _affine(dtype)
+        return _plain(program, dtype)
 
 
 @cache
@@ -228,5 +256,5 @@ def build(cell: Cell, name: str, dtype: torch.dtype) -> Kernel:
 
 
 @cache
-def _affine(dtype: torch.dtype) -> Kernel:
-    return Kernel(affine(), objects.widest(SCALARS[dtype]))
+def _plain(program: Callable[[], Program], dtype: torch.dtype) -> Kernel:
+    return Kernel(program(), objects.widest(SCALARS[dtype]))

@@ -2,20 +2,23 @@
 
 ``void run(ptr arguments)`` is called by every thread. ``arguments`` are 64-bit numbers and addresses, in the order of
 ``Code.arguments``; threads draw the next share from a counter among them. Rows of a share are sorted longest first,
-so that those active at a step are a prefix.
+so that those active at a step are a prefix. Where there are too few rows for all threads, the threads are a team: they
+go through every share together, each with some of the units and of the products' columns.
 """
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from recurra.compile import functions, gemm, packing
+from recurra.compile import functions, gemm, packing, team
 from recurra.compile.graph import LETTERS, Node, reachable
 from recurra.compile.ir import Function, Lanes, declarations
 from recurra.compile.plan import Column, Program
 from recurra.compile.schedule import KEPT, Level, Multiply, Place, Schedule, Slot, Sums, schedule
 
 ENTRY, PACK = "run", "pack"
+# member, members: which of a team, and how many they are.
+_SHARE = "ptr %arguments, i64 %share, i64 %member, i64 %members"
 # Leaves that are read from what the caller gives by name: for all rows, for each sequence, keys for each sequence.
 GIVEN = ("vector", "mask", "noise")
 
@@ -24,8 +27,8 @@ GIVEN = ("vector", "mask", "noise")
 class Code:
     """text: the module. arguments: names of what ``run`` is given.
 
-    drawn, shares, bounds: the counter (none: the caller takes all shares), how many shares, [shares + 1] where each
-    begins among the rows.
+    drawn, team, shares, bounds: the counter (none: the caller takes all shares), who go together (none: each for
+    itself), how many shares, [shares + 1] where each begins among the rows.
     rows, first, lengths: for each row in the order of the shares, its sequence, the address of its first step in the
     direction of reading, and its steps. direction: 1 or -1. H, R, I: units; H.padded, ...: to whole vectors.
     stream.X, stream.X.stride; buffer.X, buffer.X.stride; vector.X; mask.X [B, ...]; noise.X: keys [B];
@@ -48,11 +51,11 @@ class _Emitter:
         self.schedule, self.program, self.lanes = scheduled, scheduled.program, lanes
         self.products = tuple(m for level in scheduled.levels for m in level.products)
         self.names = self._arguments()
-        self.f = Function("internal void @share(ptr %arguments, i64 %share) noinline", lanes)
+        self.f = Function(f"internal void @share({_SHARE}) noinline", lanes)
         self.given: dict[str, str] = {}
 
     def _arguments(self) -> tuple[str, ...]:
-        names = ["drawn", "shares", "bounds", "rows", "first", "lengths", "direction"]
+        names = ["drawn", "team", "shares", "bounds", "rows", "first", "lengths", "direction"]
         names += [*LETTERS, *(f"{letter}.padded" for letter in LETTERS)]
         for stream in self.program.streams:
             names += [f"stream.{stream}", f"stream.{stream}.stride"]
@@ -68,17 +71,28 @@ class _Emitter:
 
     def emit(self) -> Code:
         self._share()
-        parts = declarations(self.lanes), gemm.DECLARATION, packing.DECLARATION
+        parts = declarations(self.lanes), gemm.DECLARATION, packing.DECLARATION, team.functions(self.lanes)
         text = "\n".join([*parts, self.f.text(), self._entry(), self._pack()])
         return Code(text, self.names, self.schedule, self.products)
 
     def _entry(self) -> str:
         f = Function(f"void @{ENTRY}(ptr %arguments)", self.lanes)
-        drawn = f.let("load ptr, ptr %arguments")
-        shares = f.integer("%arguments", "1")
+        drawn, together = (f.let(f"load ptr, ptr {f.at('%arguments', i, 'ptr')}") for i in ("0", "1"))
+        shares = f.integer("%arguments", "2")
+
+        def take(share: str, member: str = "0", members: str = "1") -> None:
+            f.do(f"call void @share(ptr %arguments, i64 {share}, i64 {member}, i64 {members})")
+
         with f.when(f.let(f"icmp eq ptr {drawn}, null")):
             with f.loop("0", shares) as share:
-                f.do(f"call void @share(ptr %arguments, i64 {share})")
+                take(share)
+            f.do("ret void")
+            f.label(f.name("unreached"))
+        with f.when(f.let(f"icmp ne ptr {together}, null")):
+            member = f.let(f"atomicrmw add ptr {drawn}, i64 1 seq_cst")
+            members = f.let(f"call i64 @members(ptr {together})")
+            with f.loop("0", shares) as share:
+                take(share, member, members)
             f.do("ret void")
             f.label(f.name("unreached"))
         head, body, done = f.name("head"), f.name("body"), f.name("done")
@@ -87,7 +101,7 @@ class _Emitter:
         share = f.let(f"atomicrmw add ptr {drawn}, i64 1 seq_cst")
         f.do(f"br i1 {f.let(f'icmp slt i64 {share}, {shares}')}, label %{body}, label %{done}")
         f.label(body)
-        f.do(f"call void @share(ptr %arguments, i64 {share})")
+        take(share)
         f.do(f"br label %{head}")
         f.label(done)
         f.do("ret void")
@@ -117,6 +131,7 @@ class _Emitter:
             place = f.at("%arguments", str(index), "i64")
             self.given[name] = f.let(f"load {'ptr' if self._is_pointer(name) else 'i64'}, ptr {place}")
         self._masks()
+        self.met = f.slot("i64", "0")
         self.start = start = f.integer(self.given["bounds"], "%share")
         stop = f.integer(self.given["bounds"], f.add("%share", "1"))
         with self._rows(start, stop) as i:
@@ -131,8 +146,11 @@ class _Emitter:
                 if level.stores:
                     with self._rows(start, last) as i:
                         _RowFunction(self, level, i, t).emit()
-                for m in level.products:
-                    self._multiply(m, start, last)
+                if level.products:
+                    self._wait()  # for what the others wrote
+                    for m in level.products:
+                        self._multiply(m, start, last)
+                    self._wait()
         with self._rows(start, stop) as i:
             for k in range(len(self.program.carries)):
                 self._copy_carry(k, i, "out")
@@ -143,21 +161,37 @@ class _Emitter:
         room, _, rest = name.partition(".")
         if room.startswith("carry") or room in (*GIVEN, "weights"):
             return True
-        return room in ("drawn", "bounds", "rows", "first", "lengths") or (
+        return room in ("drawn", "team", "bounds", "rows", "first", "lengths") or (
             room in ("stream", "buffer", "matrix") and not rest.endswith((".stride", ".depth", ".count"))
         )
 
     def _masks(self) -> None:
-        """By letter: units in whole vectors, whether some are left, and which lanes of the last vector they fill."""
+        """By letter: this member's units in whole vectors, whether the last member has some left, and which lanes of
+        the last vector they fill."""
         f, v = self.f, self.lanes
         self.whole, self.some_left, self.mask, self.number = {}, {}, {}, {}
+        is_last = f.let(f"icmp eq i64 {f.add('%member', '1')}, %members")
         for letter in LETTERS:
             n = self.given[letter]
             left = f.let(f"urem i64 {n}, {v.count}")
-            self.whole[letter] = f.let(f"sub i64 {n}, {left}")
-            self.some_left[letter] = f.let(f"icmp ne i64 {left}, 0")
+            vectors = f.let(f"udiv i64 {n}, {v.count}")
+            start, stop = (f.mul(bound, str(v.count)) for bound in self._part(vectors))
+            self.whole[letter] = start, stop
+            self.some_left[letter] = f.let(f"and i1 {is_last}, {f.let(f'icmp ne i64 {left}, 0')}")
             self.mask[letter] = f.first(left)
             self.number[letter] = f.splat(f.let(f"sitofp i64 {n} to {v.scalar}"))
+
+    def _part(self, count: str) -> tuple[str, str]:
+        """Of so many things, this member's first and the next one's."""
+        f = self.f
+        ends = "%member", f.add("%member", "1")
+        start, stop = (f.let(f"udiv i64 {f.mul(count, end)}, %members") for end in ends)
+        return start, stop
+
+    def _wait(self) -> None:
+        """Until all members are here."""
+        with self.f.when(self.f.let("icmp ugt i64 %members, 1")):
+            self.f.do(f"call void @wait(ptr {self.given['team']}, i64 %members, ptr {self.met})")
 
     @contextmanager
     def _rows(self, start: str, stop: str) -> Iterator[str]:
@@ -193,9 +227,13 @@ class _Emitter:
         a = f.at(given[f"buffer.{m.source}"], f.mul(start, a_stride))
         c = f.at(given[f"buffer.{m.target}"], f.mul(start, c_stride))
         rows = f.let(f"sub i64 {last}, {start}")
-        depth, count = given[f"matrix.{number}.depth"], given[f"matrix.{number}.count"]
+        depth, panel = given[f"matrix.{number}.depth"], str(gemm.width(self.lanes))
+        first, stop = self._part(given[f"matrix.{number}.count"])
+        matrix = f.at(given[f"matrix.{number}"], f.mul(f.mul(first, depth), panel))
+        c = f.at(c, f.mul(first, panel))
+        count = f.let(f"sub i64 {stop}, {first}")
         f.do(
-            f"call void @multiply(ptr {a}, i64 {a_stride}, ptr {given[f'matrix.{number}']}, ptr {c}, i64 {c_stride}, "
+            f"call void @multiply(ptr {a}, i64 {a_stride}, ptr {matrix}, ptr {c}, i64 {c_stride}, "
             f"i64 {rows}, i64 {depth}, i64 {count})"
         )
 
@@ -219,11 +257,11 @@ class _Emitter:
 
     def units(self, letter: str) -> Iterator[tuple[str, str | None]]:
         """Runs its body twice: for whole vectors, and with a mask for what is left. Gives the first unit."""
-        f = self.f
-        with f.loop("0", self.whole[letter], str(self.lanes.count)) as j:
+        f, (start, stop) = self.f, self.whole[letter]
+        with f.loop(start, stop, str(self.lanes.count)) as j:
             yield j, None
         with f.when(self.some_left[letter]):
-            yield self.whole[letter], self.mask[letter]
+            yield stop, self.mask[letter]
 
     def offset(self, letters: tuple[str, ...], index: int, *, padded: bool) -> str:
         """Where a block begins among blocks of these letters."""

@@ -86,15 +86,23 @@ def plan(cell: Cell) -> Plan:
     return _Planner(cell, trace(cell)).plan()
 
 
-@cache
 def affine() -> Program:
     """A program without a cell: the stream ``output`` is the stream ``x`` times the matrix ``weight`` plus ``bias``."""
     g = Graph()
-    x = g.node("x", letter="I")
+    x = g.node("x", letter="I", data="x")
     (product,) = g.linear(Product("weight", False, "H", 1), (x,))
     y = g.apply("add", product, g.node("vector", letter="H", data=("bias", 0)))
     streams: dict[str, tuple[str, ...]] = {"x": ("I",), "output": ("H",)}
     return Program("affine", False, (), streams, {x: Column("x", 0)}, ((y, Column("output", 0)),))
+
+
+def add() -> Program:
+    """A program without a cell: the stream ``output`` is the stream ``x`` plus the stream ``below``."""
+    g = Graph()
+    x, below = (g.node("x", letter="H", data=name) for name in ("x", "below"))
+    streams: dict[str, tuple[str, ...]] = dict.fromkeys(("x", "below", "output"), ("H",))
+    reads = {x: Column("x", 0), below: Column("below", 0)}
+    return Program("add", False, (), streams, reads, ((g.apply("add", x, below), Column("output", 0)),))
 
 
 class _Columns:

@@ -70,6 +70,11 @@ class Schedule:
     levels: list[Level]
     buffers: dict[str, tuple[str, ...]]
 
+    @property
+    def splits(self) -> bool:
+        """Whether units may be taken apart from each other: a sum over a row needs them all."""
+        return not any(level.sums for level in self.levels)
+
     def may_overwrite(self, read: str, written: str) -> bool:
         """Whether a row of stream ``written`` may lie over one of stream ``read``: each block has been read by then."""
         streams, done = self.program.streams, set[Column]()

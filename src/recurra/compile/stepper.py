@@ -41,7 +41,18 @@ class Recurrence:
         return [t for t in weights if t is not None]
 
 
-Layers = Sequence[Affine | Recurrence]
+@dataclass(frozen=True)
+class Residual:
+    """Layers, each above the one before, whose input is added to their output. They are never the first of all."""
+
+    layers: "Layers"
+
+    @property
+    def tensors(self) -> list[Tensor]:
+        return [t for layer in self.layers for t in layer.tensors]
+
+
+Layers = Sequence[Affine | Recurrence | Residual]
 
 
 class Stepper(ABC):
@@ -70,13 +81,16 @@ class Unrolled(Stepper):
     @torch.no_grad()
     def __call__(self, x: Tensor, slots: Sequence[int], steps: int) -> Tensor:
         with torch.autocast(x.device.type, enabled=False):
-            return self._run(x, torch.tensor(slots, dtype=torch.int64, device=x.device), steps)
+            where = torch.tensor(slots, dtype=torch.int64, device=x.device)
+            return self._run(self._layers, x, where, Layout.of_equal(len(where), steps, x.device))
 
-    def _run(self, x: Tensor, where: Tensor, steps: int) -> Tensor:
-        layout = Layout.of_equal(len(where), steps, x.device)
-        for layer in self._layers:
+    def _run(self, layers: Layers, x: Tensor, where: Tensor, layout: Layout) -> Tensor:
+        for layer in layers:
             if isinstance(layer, Affine):
                 x = linear(x, layer.weight, layer.bias)
+                continue
+            if isinstance(layer, Residual):
+                x = x + self._run(layer.layers, x, where, layout)
                 continue
             initial = tuple(s.index_select(0, where) for s in layer.states)
             weights = layer.weight_ih, layer.bias_ih, layer.params

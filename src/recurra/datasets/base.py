@@ -27,8 +27,8 @@ class File:
 
     It is taken from the folder that RECURRA_DATA names if it is there, and else downloaded once into the user's
     cache. path: below RECURRA_DATA; its name may end in .xz, .gz or .bz2. hash: of the decompressed content,
-    ``sha256:...``, ``sha1:...`` or ``md5:...``. url: where the content is public, not compressed but for archives;
-    empty where it is not. url_hash: where what is public there is another form of the same data.
+    ``sha256:...``, ``sha1:...`` or ``md5:...``. url: where the content is public, empty where it is not.
+    url_hash: where what is public there is another form of the same data, such as compressed.
     """
 
     path: str
@@ -71,7 +71,7 @@ class File:
             raise MissingFileError(f"{self.url}: cannot be downloaded ({error}); try again, or {put}") from error
         except ValueError as error:
             raise DataError(f"{self.url}: not the expected content ({error}); {put}") from error
-        return Path(file).read_bytes()
+        return read_bytes(Path(file))
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,8 @@ class Dataset:
 
     size: in words, for the listing. task: the job it is mostly used for. source: who made it and where it is from.
     read: from the content of each of ``files`` to columns of values for each split (``train``; ``valid`` and ``test``
-    where the data set has them of its own). defaults: settings that suit it.
+    where the data set has them of its own). defaults: settings that suit it. columns: role to the column that plays
+    it, where names do not tell.
     """
 
     name: str
@@ -92,6 +93,7 @@ class Dataset:
     read: Callable[[Mapping[str, bytes]], Mapping[str, Columns]]
     files: Mapping[str, File] = field(default_factory=dict)
     defaults: Mapping[str, object] = field(default_factory=dict)
+    columns: Mapping[str, str] = field(default_factory=dict)
 
     def load(self) -> "dict[str, pd.DataFrame]":
         """Split to rows. Raises MissingFileError or DataError where a file cannot be had or is another."""

@@ -14,12 +14,20 @@ if TYPE_CHECKING:
 USUAL_NAMES = {
     role: names.split()
     for role, names in {
-        "text": "text sentence review content body document message comment question tweet title description phrase",
+        "text": "text sentence review content body document message comment question tweet title description phrase "
+        "tokens words source src prompt question input query sentence1 sentence_a text1",
+        "target": "target translation reply response answer output tgt",
+        "tags": "tags tag labels label ner_tags pos_tags chunk_tags",
+        "other": "other pair passage answer positive sentence2 sentence_b text2",
+        "score": "score similarity relatedness relatedness_score",
         "label": "label class category sentiment topic target polarity rating stars score y",
         "number": "number value target rating stars score price amount y",
         "series": "series signal values sequence recording channels x",
     }.items()
 }
+
+# Roles whose values may be lists, which become tuples of texts: a text already divided, and what its tokens are.
+LISTS = ("text", "tags")
 
 
 @dataclass(frozen=True)
@@ -42,20 +50,23 @@ def rows_of(
     roles: tuple[str, ...],
     columns: Mapping[str, str],
     familiar: Mapping[str, str] | None = None,
-    keep_empty: bool = False,
+    optional: tuple[str, ...] = (),
+    gaps: tuple[str, ...] = (),
 ) -> Rows:
     """The table's rows with one column for each role, none of them missing.
 
     columns: role to column, where chosen. familiar: role to the column it had in other data, taken where the table
-    has it. The rest is guessed, which a note says. Rows without a text or a label are left out, or with ``keep_empty``
-    kept with an empty one; a note counts them. Raises UnknownNameError for a role or column that is not there,
-    InputError where a guess is not possible, DataError where nothing is left.
+    has it. The rest is guessed, which a note says. optional: further roles, had only where the table has a column that
+    was chosen for it or has a usual name. gaps: roles that a row may lack, which is then kept with an empty one; rows
+    that lack anything else are left out. A note counts both. Raises UnknownNameError for a role or column that is not
+    there, InputError where a guess is not possible, DataError where nothing is left.
     """
-    chosen, notes = _choose(table, name, roles, columns, familiar or {})
+    chosen, notes = _choose(table, name, roles, optional, columns, familiar or {})
     from recurra import arrays  # numpy takes its time
 
     # The values that are no text: each is read from what is there and where it stands; None is a missing one.
-    readers: dict[str, Callable[[Any, str], Any]] = {"number": arrays.number, "series": arrays.series}
+    readers: dict[str, Callable[[Any, str], Any]] = dict.fromkeys(LISTS, _pieces)
+    readers |= {"number": arrays.number, "series": arrays.series}
     values: dict[str, list[Any]] = {}
     for role, c in chosen.items():
         read: Callable[[Any, str], Any] = readers.get(role, _text if role == roles[0] else _label)
@@ -64,17 +75,18 @@ def rows_of(
     if frame.empty:
         raise InputError(f"{name}: there are no rows")
     missing = frame.isna()
-    if missing.to_numpy().any() and keep_empty:
-        parts = [f"{n:,} of {len(missing):,} rows have no {role}" for role, n in missing.sum().items() if n]
-        empty = {role: arrays.series([], role) if role == "series" else "" for role in roles}
-        frame = frame_of({role: [empty[role] if v is None else v for v in column] for role, column in values.items()})
+    kept, total = [role for role in frame.columns if role in gaps], len(frame)
+    if parts := [f"{n:,} of {total:,} rows have no {role}" for role, n in missing[kept].sum().items() if n]:
+        empty = {role: arrays.series([], role) if role == "series" else "" for role in kept}
+        full = {role: [empty[role] if v is None else v for v in values[role]] for role in kept}
+        frame = frame_of({**values, **full})
         notes.append(f"{name}: {' and '.join(parts)}; read as an empty one")
-    elif missing.to_numpy().any():
-        parts = [f"{n:,} without {role}" for role, n in missing.sum().items() if n]
+    missing = missing.drop(columns=kept)
+    if parts := [f"{n:,} without {role}" for role, n in missing.sum().items() if n]:
         frame = frame[~missing.any(axis=1)]
         if frame.empty:
-            raise DataError(f"{name}: no row is complete: of {len(missing):,} rows {' and '.join(parts)}")
-        notes.append(f"{name}: {len(missing) - len(frame):,} of {len(missing):,} rows left out: {' and '.join(parts)}")
+            raise DataError(f"{name}: no row is complete: of {total:,} rows {' and '.join(parts)}")
+        notes.append(f"{name}: {total - len(frame):,} of {total:,} rows left out: {' and '.join(parts)}")
     return Rows(name, frame, chosen, notes)
 
 
@@ -82,24 +94,26 @@ def _choose(
     table: "pd.DataFrame",
     name: str,
     roles: tuple[str, ...],
+    optional: tuple[str, ...],
     columns: Mapping[str, str],
     familiar: Mapping[str, str],
 ) -> tuple[dict[str, str], list[str]]:
+    both = (*roles, *optional)
     for role, column in columns.items():
-        if role not in roles:
-            raise UnknownNameError("role", role, roles)
+        if role not in both:
+            raise UnknownNameError("role", role, both)
         if column not in table.columns:
             raise UnknownNameError(f"column in {name}", column, map(str, table.columns))
-    chosen = {role: columns[role] for role in roles if role in columns}
-    for role in roles:
+    chosen = {role: columns[role] for role in both if role in columns}
+    for role in both:
         known = familiar.get(role)
         if role not in chosen and known in table.columns and known not in chosen.values():
             chosen[role] = familiar[role]
     # Every role first looks for a usual name, so that no role's guess takes a column that another can name.
-    for guess in (_usual, _remaining):
-        for role in roles:
+    for guess, wanted in ((_usual, both), (_remaining, roles)):
+        for role in wanted:
             left = [column for column in table.columns if column not in chosen.values()]
-            if role not in chosen and (found := guess(table, role, left)) is not None:
+            if role not in chosen and (found := guess(table, role, left, roles)) is not None:
                 chosen[role] = found
     listed = ", ".join(_short(column) for column in table.columns)
     if len(table.columns) < len(roles):
@@ -109,20 +123,21 @@ def _choose(
             raise InputError(
                 f"{name}: which column is the {role}? Choose with --column {role}=NAME from {listed}; {HEADER_HINT}"
             )
-    expected = {**dict(zip(roles, roles, strict=True)), **familiar, **columns}
-    guessed = [f"{role} is column {_short(chosen[role])}" for role in roles if chosen[role] != expected[role]]
+    roles = tuple(role for role in both if role in chosen)
+    expected = {role: {role, familiar.get(role), columns.get(role)} for role in roles}
+    guessed = [f"{role} is column {_short(chosen[role])}" for role in roles if chosen[role] not in expected[role]]
     said = f"{name}: {', '.join(guessed)} (guessed; choose with --column ROLE=NAME; {HEADER_HINT})"
     return {role: chosen[role] for role in roles}, [said] if guessed else []
 
 
-def _usual(_: "pd.DataFrame", role: str, left: list[str]) -> str | None:
+def _usual(_: "pd.DataFrame", role: str, left: list[str], roles: tuple[str, ...]) -> str | None:
     by_name = {column.casefold(): column for column in reversed(left)}
     return next((by_name[name] for name in USUAL_NAMES.get(role, (role,)) if name in by_name), None)
 
 
-def _remaining(table: "pd.DataFrame", role: str, left: list[str]) -> str | None:
-    """The only column left; for the text, of several the one with the longest values."""
-    if role == "text" and left:
+def _remaining(table: "pd.DataFrame", role: str, left: list[str], roles: tuple[str, ...]) -> str | None:
+    """The only column left; for the text, of several the one with the longest values, unless the target is one too."""
+    if role == "text" and left and "target" not in roles:
         return max(left, key=lambda column: _mean_length(table[column]))
     return left[0] if len(left) == 1 else None
 
@@ -134,6 +149,18 @@ def _short(column: str) -> str:
 def _mean_length(values: "Iterable[Any]") -> float:
     lengths = [len(value) for value in values if isinstance(value, str)]
     return sum(lengths) / len(lengths) if lengths else 0.0
+
+
+def _pieces(value: Any, where: str) -> str | tuple[str, ...] | None:
+    """A value as text, or as several; None where there is none."""
+    import numpy as np
+
+    if not isinstance(value, list | tuple | np.ndarray):
+        return _text(value, where)
+    parts = tuple(part if part in ("", " ") else _text(part, where) for part in value)
+    if None in parts:
+        raise DataError(f"{where}: item {parts.index(None) + 1} is missing")
+    return parts or None  # type: ignore[return-value]
 
 
 def _label(value: Any, where: str) -> str | None:

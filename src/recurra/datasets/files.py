@@ -14,13 +14,13 @@ from recurra.errors import DataError, InputError, MissingFileError
 # A text is bytes, characters, 8 bytes a token, and copies of these while it is prepared.
 MEMORY_PER_BYTE = 16
 
-_COMPRESSED: dict[str, Callable[..., Any]] = {".xz": lzma.open, ".gz": gzip.open, ".bz2": bz2.open}
+COMPRESSED: dict[str, Callable[..., Any]] = {".xz": lzma.open, ".gz": gzip.open, ".bz2": bz2.open}
 
 
 def data_suffix(path: Path) -> str:
     """The suffix that tells the format, in small letters: ``.csv`` of ``reviews.csv.gz``, ``.gz`` of ``a.tar.gz``."""
     suffix, inner = path.suffix.lower(), Path(path.stem).suffix.lower()
-    return inner if suffix in _COMPRESSED and inner != ".tar" else suffix
+    return inner if suffix in COMPRESSED and inner != ".tar" else suffix
 
 
 def read_bytes(path: Path) -> bytes:
@@ -30,7 +30,7 @@ def read_bytes(path: Path) -> bytes:
     machine's memory, DataError where it is not what its suffix says.
     """
     suffix = path.suffix.lower()
-    opener = _COMPRESSED[suffix] if suffix in _COMPRESSED and data_suffix(path) != suffix else open
+    opener = COMPRESSED[suffix] if suffix in COMPRESSED and data_suffix(path) != suffix else open
     parts, total = [], 0
     try:
         with opener(path, "rb") as file:

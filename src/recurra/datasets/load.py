@@ -1,6 +1,5 @@
 """From a file, a folder, a frame or a data set's name to training, validation and test rows."""
 
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
@@ -12,7 +11,7 @@ from recurra.datasets.base import Dataset
 from recurra.datasets.columns import Rows, rows_of
 from recurra.datasets.sets import DATASETS
 from recurra.datasets.split import describe, split_rows, split_text
-from recurra.datasets.tables import frame_of, read_table
+from recurra.datasets.tables import Plain, frame_of, is_readable, read_table
 from recurra.errors import InputError, MissingFileError
 
 if TYPE_CHECKING:
@@ -69,23 +68,29 @@ def load(
     default_dataset: str = "",
     frame: Any = None,
     familiar: Mapping[str, str] | None = None,
+    optional: tuple[str, ...] = (),
+    gaps: tuple[str, ...] = (),
 ) -> Splits:
     """Reads the rows and divides what is not divided already.
 
-    roles: the columns wanted, the input first. running: a language model's data: a plain text file is one row, and
-    one row is divided at the end of a line. frame: a pandas or polars frame instead of ``config.source``.
+    roles: the columns wanted, the input first; with ``tags``, plain text files are CoNLL columns. running: a language
+    model's data: a plain text file is one row, and one row is divided at the end of a line. frame: a pandas or polars
+    frame instead of ``config.source``.
     familiar: role to a column that is taken where the data have it; that of ``config.columns`` they must have. Files
     for validation and test may call their columns otherwise than the training rows do; a note says what was guessed.
-    Raises MissingFileError, DataError or InputError.
+    optional, gaps: as for ``rows_of``. Raises MissingFileError, DataError or InputError.
     """
     source = frame if frame is not None else config.source or default_dataset
-    name, tables, dataset = _tables(source, config.encoding, config.header, running)
-    parts = {part: rows_of(table, name, roles, config.columns, familiar) for part, table in tables.items()}
+    plain = _plain(roles, running)
+    name, tables, dataset = _tables(source, config.encoding, config.header, plain)
+    familiar = {**(dataset.columns if dataset else {}), **(familiar or {})}
+    lacking = {"optional": optional, "gaps": gaps}
+    parts = {part: rows_of(table, name, roles, config.columns, familiar, **lacking) for part, table in tables.items()}
     columns = parts["train"].columns
     for part, path in (("valid", config.valid), ("test", config.test)):
         if path:
-            table = read_table(Path(path), config.encoding, config.header, running)
-            parts[part] = rows_of(table, path, roles, {}, familiar=columns)
+            table = read_table(Path(path), config.encoding, config.header, plain)
+            parts[part] = rows_of(table, path, roles, {}, familiar=columns, **lacking)
     notes = list(dict.fromkeys(note for rows in parts.values() for note in rows.notes))
     frames = {part: rows.frame for part, rows in parts.items()}
     notes += [note for part in frames if part != "train" for note in _shared(frames["train"], frames[part], part)]
@@ -117,30 +122,37 @@ def read_rows(
     running: bool = False,
     header: bool = True,
     familiar: Mapping[str, str] | None = None,
-    keep_empty: bool = False,
+    optional: tuple[str, ...] = (),
+    gaps: tuple[str, ...] = (),
 ) -> Rows:
     """Rows to evaluate or predict: of a file, a folder or a frame, or the test rows of a data set by name.
 
-    columns, familiar, keep_empty: as for ``rows_of``. A data set without test rows of its own gives all its rows, and
-    a note says so. Raises as ``load`` does.
+    columns, familiar, optional, gaps: as for ``rows_of``. A data set without test rows of its own gives all its rows,
+    and a note says so. Raises as ``load`` does.
     """
-    name, tables, dataset = _tables(source, encoding, header, running)
-    rows = rows_of(tables.get("test", tables["train"]), name, roles, columns, familiar, keep_empty)
+    name, tables, dataset = _tables(source, encoding, header, _plain(roles, running))
+    familiar = {**(dataset.columns if dataset else {}), **(familiar or {})}
+    rows = rows_of(tables.get("test", tables["train"]), name, roles, columns, familiar, optional, gaps)
     if dataset and "test" not in tables:
         rows.notes.append(f"{name}: a data set without test rows of its own; these are all its rows")
     return rows
 
 
+def _plain(roles: tuple[str, ...], running: bool) -> Plain:
+    """How plain text files are read for these roles."""
+    return "whole" if running else "columns" if "tags" in roles else "lines"
+
+
 def _tables(
-    source: Any, encoding: str, header: bool, running: bool
+    source: Any, encoding: str, header: bool, plain: Plain
 ) -> "tuple[str, dict[str, pd.DataFrame], Dataset | None]":
     """Name, split to table, and the data set where it is one."""
     if not isinstance(source, str | Path):
         return "frame", {"train": _from_frame(source)}, None
     if not str(source):
         raise InputError("data: expected a file, a folder, a frame or a data set's name, got nothing")
-    if os.path.exists(source):  # unlike Path's, it answers for what could be no path at all
-        return str(source), {"train": read_table(Path(source), encoding, header, running)}, None
+    if is_readable(Path(source)):
+        return str(source), {"train": read_table(Path(source), encoding, header, plain)}, None
     names = DATASETS.names()
     key = str(source).replace("_", "-")
     if key not in names:
@@ -162,12 +174,12 @@ def _from_frame(frame: Any) -> "pd.DataFrame":
 
 
 def _shared(train: "pd.DataFrame", other: "pd.DataFrame", part: str) -> list[str]:
-    """A note on inputs of rows given for validation or test which are trained on as well."""
+    """A note on inputs of rows given for validation or test which are trained on as well; empty ones are not."""
     from recurra.arrays import identity
 
     role = train.columns[0]
-    known = set(map(identity, train[role]))
-    count = sum(identity(value) in known for value in other[role])
+    known = {identity(value) for value in train[role] if len(value)}
+    count = sum(len(value) > 0 and identity(value) in known for value in other[role])
     return [f"{count:,} of {len(other):,} {part} rows have a {role} that is also trained on"] if count else []
 
 

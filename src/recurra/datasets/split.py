@@ -13,7 +13,7 @@ from recurra.errors import InputError
 
 
 def split_rows(
-    texts: Sequence[str],
+    texts: Sequence[str | tuple[str, ...]],
     shares: dict[str, float],
     *,
     labels: Sequence[str] | None = None,
@@ -32,7 +32,8 @@ def split_rows(
     sizes = sizes or [1] * len(texts)
     groups: dict[str, list[int]] = defaultdict(list)
     for i, text in enumerate(texts):
-        groups[" ".join(text.casefold().split())].append(i)
+        words = text.split() if isinstance(text, str) else text
+        groups[" ".join(words).casefold()].append(i)
     strata: dict[str, list[list[int]]] = defaultdict(list)
     for group in groups.values():
         strata[labels[group[0]] if labels is not None else ""].append(group)

@@ -1,15 +1,16 @@
-"""Rows of named columns from CSV, TSV, JSON lines, Parquet, plain text and folders of plain text."""
+"""Rows of named columns from CSV, TSV, JSON lines, Parquet, CoNLL columns, plain text and folders of plain text."""
 
 import csv
 import io
 import json
+import os
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
-from recurra.datasets.files import check_memory, data_suffix, decode, read_bytes
+from recurra.datasets.files import COMPRESSED, check_memory, data_suffix, decode, read_bytes
 from recurra.errors import DataError, InputError, MissingFileError
 
 if TYPE_CHECKING:
@@ -18,7 +19,13 @@ if TYPE_CHECKING:
 DELIMITED = (".csv", ".tsv", ".tab")
 JSON = (".jsonl", ".ndjson", ".json")
 PARQUET = (".parquet", ".pq")
+CONLL = (".conll", ".iob", ".iob2", ".bio")
+# Two files of one name with these are rather two forms of the same data.
+NOT_PARALLEL = ("", ".txt", *DELIMITED, *JSON, *PARQUET)
 HEADER_HINT = "if the first row is data, say --set data.header=false"
+
+# What plain text is: a row a line, a row in all, or CoNLL columns.
+Plain = Literal["lines", "whole", "columns"]
 
 
 def frame_of(columns: Mapping[str, Sequence[Any]]) -> "pd.DataFrame":
@@ -31,16 +38,19 @@ def frame_of(columns: Mapping[str, Sequence[Any]]) -> "pd.DataFrame":
     return frame
 
 
-def read_table(path: Path, encoding: str, header: bool, running: bool) -> "pd.DataFrame":
+def read_table(path: Path, encoding: str, header: bool, plain: Plain) -> "pd.DataFrame":
     """The rows of a file or folder, with the columns that it has.
 
-    Plain text, which is every file whose suffix is not a table's, has one column, ``text``: its lines are the rows,
-    or with ``running`` all of it is one row. A folder has a row for each plain text file below it, and with
-    sub-folders a column ``label`` with the sub-folder's name.
+    Plain text is every file whose suffix is not a table's; ``plain`` says how it is read. In lines or whole it has one
+    column, ``text``. A folder has a row for each plain text file below it, and with sub-folders a column ``label`` with
+    the sub-folder's name. The path ``corpus/train`` also stands for parallel files such as ``corpus/train.de`` and
+    ``corpus/train.en``: each is a column, ``de`` and ``en``, and each line a row.
     """
     if path.is_dir():
         return _folder(path, encoding)
     if not path.exists():
+        if files := _parallel(path):
+            return _side_by_side(files, encoding)
         raise MissingFileError(f"{path}: no such file or folder")
     suffix = data_suffix(path)
     if suffix in PARQUET:
@@ -50,7 +60,77 @@ def read_table(path: Path, encoding: str, header: bool, running: bool) -> "pd.Da
         return _delimited(text, path, header, tabs=suffix != ".csv")
     if suffix in JSON:
         return _json(text, path)
-    return frame_of({"text": [text] if running else text.removesuffix("\n").split("\n")})
+    if suffix in CONLL or plain == "columns":
+        return frame_of(conll_columns(text, path))
+    return frame_of({"text": [text] if plain == "whole" else _lines(text)})
+
+
+def conll_columns(text: str, where: object) -> dict[str, list[tuple[str, ...]]]:
+    """Sentences in the columns of the CoNLL shared tasks: a token a line, an empty line after each sentence.
+
+    Columns stand between tabs, or else white space. The first is ``text``, the last ``tags``, those between are called
+    2, 3 and so on; each is a tuple a sentence. ``-DOCSTART-`` lines are left out. Raises DataError for a line that has
+    not as many columns as the first one.
+
+    >>> conll_columns("EU NNP B-ORG\\nrejects VBZ O\\n\\nPeter NNP B-PER\\n", "a.conll")["tags"]
+    [('B-ORG', 'O'), ('B-PER',)]
+    """
+    sentences: list[list[list[str]]] = [[]]
+    first: list[str] = []
+    for number, line in enumerate(text.split("\n"), 1):
+        if not line.strip():
+            sentences.append([])
+            continue
+        fields = line.strip("\r ").split("\t") if "\t" in line else line.split()
+        if fields[0] == "-DOCSTART-":
+            continue
+        first = first or fields
+        if len(fields) != len(first) or not all(fields):
+            raise DataError(
+                f"{where}, line {number}: expected {len(first)} columns as on the first line, with a text in each, "
+                f"got {line!r}"
+            )
+        sentences[-1].append(fields)
+    kept = [sentence for sentence in sentences if sentence]
+    names = ["text", *map(str, range(2, len(first))), *["tags"] * (len(first) > 1)]
+    return {name: [tuple(fields[i] for fields in sentence) for sentence in kept] for i, name in enumerate(names)}
+
+
+def is_readable(path: Path) -> bool:
+    """Whether ``read_table`` has something to read there."""
+    return os.path.exists(path) or bool(_parallel(path))  # unlike Path's, exists answers for what could be no path
+
+
+def _parallel(path: Path) -> dict[str, Path]:
+    """The files that the path with another suffix names, by suffix; none where there are not two of them at least."""
+    try:
+        names = sorted(os.listdir(path.parent))
+    except (OSError, ValueError):
+        return {}
+    files: dict[str, Path] = {}
+    for name in names:
+        suffix = data_suffix(Path(name))
+        if suffix in NOT_PARALLEL or not name.startswith(f"{path.name}."):
+            continue
+        side = name.removeprefix(f"{path.name}.")
+        if side.lower() in (suffix[1:], *(suffix[1:] + packed for packed in COMPRESSED)):
+            files.setdefault(side.partition(".")[0], path.parent / name)
+    return files if len(files) > 1 else {}
+
+
+def _side_by_side(files: dict[str, Path], encoding: str) -> "pd.DataFrame":
+    columns = {side: _lines(decode(read_bytes(file), encoding, file)) for side, file in files.items()}
+    longest, shortest = (pick(columns, key=lambda side: len(columns[side])) for pick in (max, min))
+    if (lines := len(columns[shortest])) != len(columns[longest]):
+        raise DataError(
+            f"{files[longest]}, line {lines + 1}: has no counterpart, as {files[shortest]} ends after {lines:,} lines "
+            f"and this file has {len(columns[longest]):,}; parallel files need the same sentence in each line"
+        )
+    return frame_of(columns)
+
+
+def _lines(text: str) -> list[str]:
+    return text.removesuffix("\n").split("\n")
 
 
 def _folder(path: Path, encoding: str) -> "pd.DataFrame":

@@ -70,13 +70,14 @@ def to_onnx(layer: Layer, path: str | Path | None = None, *, lengths: bool = Tru
     ['x', 'lengths', '0.h', '0.c', '1.h', '1.c']
     """
     onnx = _onnx()
-    found = levels(layer, LIBRARY)
+    found = levels(layer, LIBRARY, residual=True)
     for part in (part for level in found for part in directions(level)):
         check(part, LIBRARY, OPERATORS, learned_state=states)
     graph = _Graph(onnx, layer, lengths, states)
     passed = ["x", *(f"{i}.y" for i in range(len(found) - 1)), "y"]
+    residual = [isinstance(layer, Stack) and layer.adds(i) for i in range(len(found))]
     for i, level in enumerate(found):
-        graph.add(level, passed[i], passed[i + 1], f"{i}." if isinstance(layer, Stack) else "")
+        graph.add(level, passed[i], passed[i + 1], f"{i}." if isinstance(layer, Stack) else "", residual[i])
     model = graph.model()
     onnx.checker.check_model(model, full_check=True)
     if path is not None:
@@ -133,7 +134,7 @@ class _Graph:
         opsets = [self.onnx.helper.make_opsetid("", OPSET)]
         return self.onnx.helper.make_model(graph, opset_imports=opsets, ir_version=IR_VERSION, producer_name="recurra")
 
-    def add(self, layer: Recurrent | Bidirectional, x: str, y: str, prefix: str) -> None:
+    def add(self, layer: Recurrent | Bidirectional, x: str, y: str, prefix: str, residual: bool) -> None:
         """The node of one layer. x, y: names of its input and output. prefix: of its states, weights and the rest."""
         parts = directions(layer)
         check_alike(parts, LIBRARY)
@@ -153,7 +154,11 @@ class _Graph:
             shape: list[int | str] = [len(parts), "B", first.hidden_size]
             self.inputs += [self._value(name, shape) for name in names]
             self.outputs += [self._value(f"{name}_after", shape) for name in names]
-        self._merge(layer, f"{prefix}all", y, prefix)
+        if residual:
+            self._merge(layer, f"{prefix}all", f"{prefix}merged", prefix)
+            self._node("Add", [x, f"{prefix}merged"], [y])
+        else:
+            self._merge(layer, f"{prefix}all", y, prefix)
 
     def _merge(self, layer: Recurrent | Bidirectional, x: str, y: str, prefix: str) -> None:
         """[T, D, B, H] to [T, B, F]; with one direction that moves nothing."""

@@ -115,8 +115,13 @@ def _matrices(cell: Cell) -> tuple[str, ...]:
     return RECURRENT.get(cell, ("U",))
 
 
-def levels(layer: Layer, library: str) -> list[Recurrent | Bidirectional]:
-    """The layers of a Stack, or the one layer. Raises InputError for a Stack in a Stack, or another kind of layer."""
+def levels(layer: Layer, library: str, residual: bool = False) -> list[Recurrent | Bidirectional]:
+    """The layers of a Stack, or the one layer. residual: whether the library can add a layer's input to its output.
+
+    Raises InputError for a Stack in a Stack, another kind of layer, or residual layers where there are none.
+    """
+    if isinstance(layer, Stack) and layer.residual and not residual:
+        raise InputError(f"residual: {library} adds no layer's input to its output; give the Stack's layers one by one")
     found = list(layer.layers) if isinstance(layer, Stack) else [layer]
     for each in found:
         if not isinstance(each, Recurrent | Bidirectional):

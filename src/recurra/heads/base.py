@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from torch import Tensor, nn
 
+from recurra.errors import InputError
 from recurra.modalities import Modality
 from recurra.sequences import Ragged
+from recurra.sequences.batches import Targets
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -45,6 +47,10 @@ class Meter(ABC):
     def metrics(self) -> dict[str, float]:
         """The figures so far."""
 
+    def beside(self, frame: "pd.DataFrame") -> dict[str, float]:
+        """The figures of what one would use instead, on the same rows. frame: the rows that were counted."""
+        return {}
+
     def details(self, frame: "pd.DataFrame") -> dict[str, Any]:
         """What a report shows beside the figures. frame: the rows that were counted."""
         return {}
@@ -54,13 +60,22 @@ class Head(nn.Module, ABC):
     """The last part of a model.
 
     ``config`` is the class of its settings, ``roles`` the data columns it learns from beside the input,
-    ``running`` whether it reads one running sequence (the next token) or rows apart.
+    ``running`` whether it reads one running sequence (the next token) or rows apart. ``shared`` those roles whose
+    columns are written in the input's own units, so that the modality is fitted to them too. ``aligned`` whether each
+    step of the input has a target of its own, ``unaligned`` whether targets are sequences with lengths of their own,
+    whose steps a batch counts beside the input's. ``optional`` further roles, whose columns the data may lack, ``gaps``
+    roles that single rows may lack, which are then empty. ``objective`` may depend on the settings.
     """
 
     config: ClassVar[type]
     roles: ClassVar[tuple[str, ...]] = ()
     running: ClassVar[bool] = False
-    objective: ClassVar[Objective]
+    shared: ClassVar[tuple[str, ...]] = ()
+    aligned: ClassVar[bool] = False
+    unaligned: ClassVar[bool] = False
+    optional: ClassVar[tuple[str, ...]] = ()
+    gaps: ClassVar[tuple[str, ...]] = ()
+    objective: Objective
 
     @classmethod
     @abstractmethod
@@ -73,8 +88,12 @@ class Head(nn.Module, ABC):
         super().__init__()
 
     @abstractmethod
-    def targets(self, frame: "pd.DataFrame", where: str) -> Tensor | Ragged | None:
+    def targets(self, frame: "pd.DataFrame", where: str) -> Targets | None:
         """The rows' targets, or None where the input is its own target. ``where`` names the data in errors."""
+
+    def reads(self, inputs: Ragged, targets: Any) -> Ragged:
+        """The sequences of a batch that encoder and trunk read; a head that compares them adds its targets'."""
+        return inputs
 
     @abstractmethod
     def loss(self, features: Ragged, last: Tensor, targets: Any) -> tuple[Tensor, Tensor | float]:
@@ -84,6 +103,14 @@ class Head(nn.Module, ABC):
     def decode(self, features: Ragged, last: Tensor) -> list[dict[str, Any]]:
         """One prediction a sequence, as plain values."""
 
+    def explain(self, inputs: Ragged, features: Ragged, last: Tensor) -> list[dict[str, Any]]:
+        """As ``decode``, each with what it rests on; InputError where that cannot be said. inputs: as encoded."""
+        raise InputError(f"head {type(self).__name__.lower()}: its predictions have no explanation")
+
     @abstractmethod
     def meter(self) -> Meter:
         """A new count of this head's metrics."""
+
+    def validation_meter(self) -> Meter:
+        """A count for the validations of a training, which may take a quicker way than ``meter``."""
+        return self.meter()

@@ -40,8 +40,13 @@ class Next(Head):
         self, config: NextConfig, width: int, known: dict[str, Any], modality: Modality, encoder: nn.Module
     ) -> None:
         super().__init__(config, width, known, modality, encoder)
-        if not (isinstance(modality, Tokens) and isinstance(encoder, nn.Embedding)):
+        if not isinstance(modality, Tokens):
             raise InputError(f"head next: expected a modality of tokens, got {type(modality).__name__.lower()}")
+        if not isinstance(encoder, nn.Embedding):
+            raise InputError(
+                "head next: expected tokens to be read by a plain table of vectors; leave out modality.characters, "
+                "modality.capitals and modality.rare_dropout, and give trunk.embedding the width of modality.vectors"
+            )
         self.modality = modality
         inner = encoder.embedding_dim if config.tied else width
         self.narrow = nn.Linear(width, inner) if inner != width else nn.Identity()
@@ -49,7 +54,7 @@ class Next(Head):
         nn.init.zeros_(self.output.bias)
         if config.tied:
             self.output.weight = encoder.weight
-        else:
+        elif not modality.pretrained:
             # Small vectors suit output weights; vectors that are only read make learning start faster at unit size.
             nn.init.normal_(encoder.weight)
 

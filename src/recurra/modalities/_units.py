@@ -24,6 +24,8 @@ END_TOKEN, UNKNOWN_TOKEN = "<eos>", "<unk>"
 SPECIAL = 2  # ids that are not pieces of text
 
 Ids = NDArray[np.int64]
+# A row: a text, or the tokens of one that is already divided.
+Row = str | Sequence[str]
 
 
 class Unit(ABC):
@@ -36,8 +38,8 @@ class Unit(ABC):
         """The text's pieces."""
 
     @abstractmethod
-    def encode(self, texts: list[str]) -> tuple[Ids, Ids]:
-        """The ids of all texts [N], and how many each text has [B]."""
+    def encode(self, rows: Sequence[Row]) -> tuple[Ids, Ids]:
+        """The ids of all rows [N], and how many each row has [B]."""
 
     @abstractmethod
     def decode(self, ids: Sequence[int]) -> str:
@@ -69,15 +71,16 @@ class Chars(Unit):
         self.table[codes] = np.arange(SPECIAL, self.size)
 
     @classmethod
-    def fit(cls, texts: list[str], min_count: int, max_vocab: int) -> Self:
-        counts = np.bincount(_code_points("".join(texts)))
+    def fit(cls, rows: Sequence[Row], min_count: int, max_vocab: int) -> Self:
+        counts = np.bincount(_code_points("".join(_joined(rows, ""))))
         found = counts.nonzero()[0].tolist()
         return cls(sorted(most_common(((chr(c), int(counts[c])) for c in found), min_count, max_vocab)))
 
     def split(self, text: str) -> list[str]:
         return list(text)
 
-    def encode(self, texts: list[str]) -> tuple[Ids, Ids]:
+    def encode(self, rows: Sequence[Row]) -> tuple[Ids, Ids]:
+        texts = _joined(rows, "")
         codes = _code_points("".join(texts))
         return self.table[np.minimum(codes, len(self.table) - 1)], np.array([len(t) for t in texts], np.int64)
 
@@ -88,6 +91,10 @@ class Chars(Unit):
         return self.characters
 
 
+def _joined(rows: Sequence[Row], between: str) -> list[str]:
+    return [row if isinstance(row, str) else between.join(row) for row in rows]
+
+
 def _code_points(text: str) -> NDArray[np.uint32]:
     return np.frombuffer(text.encode("utf-32-le", "surrogatepass"), "<u4").astype(np.uint32, copy=False)
 
@@ -95,34 +102,45 @@ def _code_points(text: str) -> NDArray[np.uint32]:
 class Words(Unit):
     """Words: with punctuation apart, or just what stands between white space.
 
-    ``lines``: whether the end of a line is a token (id 0), as a running text needs it, or white space.
+    ``lines``: whether the end of a line is a token (id 0), as a running text needs it, or white space. ``rare``: the
+    first id of tokens that occur once in training, which stand after all others; ``size`` where there are none.
     """
 
-    def __init__(self, tokens: list[str], kind: Literal["word", "space"], lines: bool):
+    def __init__(self, tokens: list[str], kind: Literal["word", "space"], lines: bool, rare: int = 0):
         self.tokens, self.kind, self.lines = [END_TOKEN, UNKNOWN_TOKEN, *tokens], kind, lines
         self.size = len(self.tokens)
+        self.rare = rare or self.size
         self.chunks = _Chunks({token: i for i, token in enumerate(self.tokens) if i >= SPECIAL}, kind)
 
     @classmethod
-    def fit(cls, texts: list[str], min_count: int, max_vocab: int, kind: Literal["word", "space"], lines: bool) -> Self:
-        counts: Counter[str] = Counter()
-        for chunk, count in Counter(chain.from_iterable(map(str.split, texts))).items():
+    def fit(
+        cls, rows: Sequence[Row], min_count: int, max_vocab: int, kind: Literal["word", "space"], lines: bool
+    ) -> Self:
+        counts = Counter(chain.from_iterable(row for row in rows if not isinstance(row, str)))
+        texts = (row.split() for row in rows if isinstance(row, str))
+        for chunk, count in Counter(chain.from_iterable(texts)).items():
             for token in divide(chunk, kind):
                 counts[token] += count
         # A text in which rare words are already replaced says <unk>: the same as unknown here.
         for special in (END_TOKEN, UNKNOWN_TOKEN):
             counts.pop(special, None)
-        return cls(most_common(counts.items(), min_count, max_vocab), kind, lines)
+        tokens = most_common(counts.items(), min_count, max_vocab)
+        return cls(tokens, kind, lines, SPECIAL + sum(counts[token] > 1 for token in tokens))
+
+    def with_more(self, tokens: list[str]) -> "Words":
+        """The same with tokens that training does not have."""
+        return Words([*self.tokens[SPECIAL:], *tokens], self.kind, self.lines, self.rare)
 
     def split(self, text: str) -> list[str]:
         ends = [END_TOKEN] if self.lines else []
         lines = [[t for chunk in line.split() for t in divide(chunk, self.kind)] for line in text.split("\n")]
         return [*chain.from_iterable([*line, *ends] for line in lines[:-1]), *lines[-1]]
 
-    def encode(self, texts: list[str]) -> tuple[Ids, Ids]:
-        rows = [self._ids(text) for text in texts]
-        lengths = np.array([len(row) for row in rows], np.int64)
-        return np.fromiter(chain.from_iterable(rows), np.int64, int(lengths.sum())), lengths
+    def encode(self, rows: Sequence[Row]) -> tuple[Ids, Ids]:
+        known = self.chunks.ids
+        ids = [self._ids(row) if isinstance(row, str) else [known.get(t, UNKNOWN) for t in row] for row in rows]
+        lengths = np.array([len(row) for row in ids], np.int64)
+        return np.fromiter(chain.from_iterable(ids), np.int64, int(lengths.sum())), lengths
 
     def _ids(self, text: str) -> list[int]:
         ids: list[int] = []
@@ -214,7 +232,7 @@ class Pieces(Unit):
         self.size = SPECIAL + tokenizer.get_vocab_size()
 
     @classmethod
-    def fit(cls, texts: list[str], min_count: int, max_vocab: int) -> Self:
+    def fit(cls, rows: Sequence[Row], min_count: int, max_vocab: int) -> Self:
         tokenizer = Tokenizer(models.BPE())
         tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
         tokenizer.decoder = decoders.ByteLevel()
@@ -231,19 +249,19 @@ class Pieces(Unit):
             initial_alphabet=alphabet,
             show_progress=False,
         )
-        tokenizer.train_from_iterator(_lines(texts)[0], trainer)
+        tokenizer.train_from_iterator(_lines(rows)[0], trainer)
         return cls(tokenizer)
 
     def split(self, text: str) -> list[str]:
         ids, _ = self.encode([text])
         return [self.decode([i]) for i in ids.tolist()]
 
-    def encode(self, texts: list[str]) -> tuple[Ids, Ids]:
-        lines, counts = _lines(texts)
-        rows = [encoding.ids for encoding in self.tokenizer.encode_batch_fast(lines)]
-        per_line = np.array([0, *map(len, rows)], np.int64).cumsum()
+    def encode(self, rows: Sequence[Row]) -> tuple[Ids, Ids]:
+        lines, counts = _lines(rows)
+        ids = [encoding.ids for encoding in self.tokenizer.encode_batch_fast(lines)]
+        per_line = np.array([0, *map(len, ids)], np.int64).cumsum()
         lengths = np.diff(per_line[np.array([0, *counts], np.int64).cumsum()])
-        return SPECIAL + np.fromiter(chain.from_iterable(rows), np.int64, int(per_line[-1])), lengths
+        return SPECIAL + np.fromiter(chain.from_iterable(ids), np.int64, int(per_line[-1])), lengths
 
     def decode(self, ids: Sequence[int]) -> str:
         special = {END: "\n", UNKNOWN: "\ufffd"}
@@ -261,8 +279,9 @@ class Pieces(Unit):
         return json.loads(self.tokenizer.to_str())
 
 
-def _lines(texts: list[str]) -> tuple[list[str], list[int]]:
-    """All lines with their ends, and how many each text has. Half a surrogate pair is no text: it becomes a ?."""
+def _lines(rows: Sequence[Row]) -> tuple[list[str], list[int]]:
+    """All lines with their ends, and how many each row has. Half a surrogate pair is no text: it becomes a ?."""
+    texts = _joined(rows, " ")
     lines = [
         (text if text.isascii() else text.encode("utf-8", "replace").decode()).splitlines(keepends=True)
         for text in texts

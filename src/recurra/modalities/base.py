@@ -44,7 +44,7 @@ class Modality(ABC):
         """A sequence's steps in a form that a person can read."""
 
     @abstractmethod
-    def width(self, hidden: int) -> int:
+    def natural_width(self, hidden: int) -> int:
         """The width of the vectors that layers of so many hidden units read, where nobody has chosen one."""
 
     @abstractmethod
@@ -65,10 +65,12 @@ class Tokens(Modality):
     """A modality whose steps are one of V tokens, so that a model of it can predict the next one.
 
     ``end_id`` is the token put before a row and between rows, ``unknown_id`` the one for what is in no vocabulary.
+    ``pretrained``: whether the encoder's vectors begin as somebody learnt them before.
     """
 
     end_id: ClassVar[int]
     unknown_id: ClassVar[int]
+    pretrained: bool = False
 
     @property
     @abstractmethod
@@ -76,12 +78,12 @@ class Tokens(Modality):
         """V."""
 
     @abstractmethod
-    def unknown(self, row: Any) -> list[str]:
-        """The pieces of a row that are in no vocabulary, each once."""
+    def tokens(self, row: Any) -> list[str]:
+        """The row's pieces as a person reads them, one for each step."""
 
-    def width(self, hidden: int) -> int:
+    def natural_width(self, hidden: int) -> int:
         return hidden
 
     @abstractmethod
-    def encoder(self, width: int) -> nn.Embedding:
-        """A new table of V vectors of this width; ids [N] to [N, width]."""
+    def unknown(self, row: Any) -> list[str]:
+        """The pieces of a row that are in no vocabulary, each once."""

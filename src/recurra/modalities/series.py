@@ -73,7 +73,7 @@ class Series(Modality):
         """The numbers as they were before scaling: steps between spaces, channels between commas."""
         return written(steps.double().numpy() * self.deviation + self.mean)
 
-    def width(self, hidden: int) -> int:
+    def natural_width(self, hidden: int) -> int:
         return len(self.mean)
 
     def encoder(self, width: int) -> nn.Module:

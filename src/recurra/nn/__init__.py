@@ -1,7 +1,22 @@
 """Layers: recurrent ones over any cell, and drop-in replacements for torch.nn's."""
 
-from recurra.nn.dropout import Dropout
+from recurra.nn.crf import CRF
+from recurra.nn.dropout import Dropout, embedding_dropout
+from recurra.nn.penalties import activation_penalty, slowness_penalty
 from recurra.nn.recurrent import Bidirectional, Layer, Recurrent, Stack
 from recurra.nn.rnn import GRU, LSTM, RNN
 
-__all__ = ["GRU", "LSTM", "RNN", "Bidirectional", "Dropout", "Layer", "Recurrent", "Stack"]
+__all__ = [
+    "CRF",
+    "GRU",
+    "LSTM",
+    "RNN",
+    "Bidirectional",
+    "Dropout",
+    "Layer",
+    "Recurrent",
+    "Stack",
+    "activation_penalty",
+    "embedding_dropout",
+    "slowness_penalty",
+]

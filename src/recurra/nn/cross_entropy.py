@@ -14,23 +14,24 @@ from torch import Tensor
 SLICE_ELEMENTS = 1 << 20
 
 
-def linear_cross_entropy(x: Tensor, weight: Tensor, bias: Tensor, targets: Tensor) -> Tensor:
+def linear_cross_entropy(x: Tensor, weight: Tensor, bias: Tensor, targets: Tensor, smoothing: float = 0.0) -> Tensor:
     """Summed cross-entropy, in nats, of ``x @ weight.T + bias`` against ``targets``.
 
-    x: [N, H]. weight: [V, H]. bias: [V]. targets: [N] int64 in 0..V-1. Returns a scalar: the sum, not the mean,
-    so that sums over batches of different sizes can be added. Differentiable once.
+    x: [N, H]. weight: [V, H]. bias: [V]. targets: [N] int64 in 0..V-1. smoothing: share of each target spread over
+    all V (Szegedy et al. 2016, https://arxiv.org/abs/1512.00567). Returns a scalar: the sum, not the mean, so that
+    sums over batches of different sizes can be added. Differentiable once.
 
     >>> x, w, b, t = torch.randn(5, 3), torch.randn(7, 3), torch.zeros(7), torch.tensor([0, 6, 2, 2, 1])
     >>> whole = torch.nn.functional.cross_entropy(x @ w.T + b, t, reduction="sum")
     >>> bool((linear_cross_entropy(x, w, b, t) - whole).abs() < 1e-4)
     True
     """
-    return _LinearCrossEntropy.apply(x, weight, bias, targets)  # type: ignore[no-any-return, no-untyped-call]
+    return _LinearCrossEntropy.apply(x, weight, bias, targets, smoothing)  # type: ignore[no-any-return, no-untyped-call]
 
 
 class _LinearCrossEntropy(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor, targets: Tensor) -> Tensor:
+    def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor, targets: Tensor, smoothing: float) -> Tensor:
         # Mixed precision: the product runs in x's type, sums and gradients of the weights in the weights' own.
         w, b = weight.to(x.dtype), bias.to(x.dtype)
         total = torch.zeros((), dtype=weight.dtype, device=x.device)
@@ -42,10 +43,15 @@ class _LinearCrossEntropy(torch.autograd.Function):
                 part = slice(start, start + rows)
                 logits, target = torch.addmm(b, x[part], w.t()), targets[part, None]
                 log_norm = logits.logsumexp(-1, keepdim=True)
-                total += (log_norm - logits.gather(1, target)).sum(dtype=weight.dtype)
+                aims = logits.gather(1, target)
+                if smoothing:
+                    aims = aims.mul_(1 - smoothing).add_(logits.mean(-1, keepdim=True), alpha=smoothing)
+                total += (log_norm - aims).sum(dtype=weight.dtype)
                 if train:
                     error = logits.sub_(log_norm).exp_()
-                    error.scatter_add_(1, target, torch.full_like(target, -1, dtype=error.dtype))
+                    if smoothing:
+                        error.sub_(smoothing / weight.shape[0])
+                    error.scatter_add_(1, target, torch.full_like(target, smoothing - 1, dtype=error.dtype))
                     torch.mm(error, w, out=dx[part])
                     dw.add_(error.t() @ x[part])
                     db.add_(error.sum(0))
@@ -56,4 +62,4 @@ class _LinearCrossEntropy(torch.autograd.Function):
     @torch.autograd.function.once_differentiable
     def backward(ctx: Any, scale: Tensor) -> tuple[Tensor | None, ...]:
         x, weight, bias = ctx.saved_tensors
-        return x * scale, weight * scale, bias * scale, None
+        return x * scale, weight * scale, bias * scale, None, None

@@ -1,6 +1,6 @@
 """Dropout that knows what a sequence is."""
 
-from torch import nn
+from torch import Tensor, nn
 
 from recurra.nn.checks import check_probability
 from recurra.sequences import Ragged
@@ -36,3 +36,12 @@ class Dropout(nn.Module):
 
     def extra_repr(self) -> str:
         return f"{self.p}" + (", variational=True" if self.variational else "")
+
+
+def embedding_dropout(vectors: Tensor, ids: Tensor, size: int, p: float) -> Tensor:
+    """Tokens' vectors; those of a share of the vocabulary are zeroed wherever they occur, the others scaled up.
+
+    vectors: [N, F]. ids: [N], from 0 to size. Gal & Ghahramani 2016, https://arxiv.org/abs/1512.05287.
+    """
+    kept = nn.functional.dropout(vectors.new_ones(size, 1), p)
+    return vectors * kept[ids]

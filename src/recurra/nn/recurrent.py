@@ -5,6 +5,7 @@ State goes in and comes out; a layer holds weights only. All layers here have on
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
+from functools import reduce
 from typing import Literal, get_args
 
 import torch
@@ -290,13 +291,19 @@ class Stack(Layer):
     layers: at least one, each fitting the one before; they may have different cells and widths. dropout: probability
     that a feature of a step is zeroed. variational: the same features at every step of a sequence.
 
+    residual: each layer above the first that is as wide as its input adds it to its output (He et al. 2015,
+    https://arxiv.org/abs/1512.03385; Wu et al. 2016, https://arxiv.org/abs/1609.08144). What is added is not dropped
+    out. ``last`` is then the sum of these layers' last outputs.
+
     >>> from recurra.cells.gru import gru
     >>> stack = Stack([Recurrent(gru, 3, 5), Recurrent(gru, 5, 4)], dropout=0.3)
     >>> stack.initial_state(2)
     State(0.h: [2, 5], 1.h: [2, 4])
     """
 
-    def __init__(self, layers: Iterable[Layer], dropout: float = 0.0, *, variational: bool = False):
+    def __init__(
+        self, layers: Iterable[Layer], dropout: float = 0.0, *, variational: bool = False, residual: bool = False
+    ):
         super().__init__()
         self.layers = nn.ModuleList(layers)
         if not self.layers:
@@ -304,7 +311,9 @@ class Stack(Layer):
         for i, (below, above) in enumerate(zip(self._each(), self._each()[1:], strict=False)):
             if below.output_size != above.input_size:
                 raise ShapeError(f"layers[{i + 1}].input_size", below.output_size, above.input_size)
-        self.dropout = Dropout(dropout, variational=variational)
+        self.dropout, self.residual = Dropout(dropout, variational=variational), residual
+        if residual and not any(map(self.adds, range(len(self.layers)))):
+            raise InputError("residual: expected a layer above the first that is as wide as its input, got none")
         self.input_size, self.output_size = self._each()[0].input_size, self._each()[-1].output_size
 
     def forward(self, x: Ragged, state: State | None = None) -> tuple[Ragged, State]:
@@ -312,16 +321,25 @@ class Stack(Layer):
             state = self.initial_state(len(x))
         finals: dict[str, State] = {}
         for i, layer in enumerate(self._each()):
-            if i > 0:
-                x = self.dropout(x)
-            x, finals[str(i)] = layer(x, state.part(str(i)))
+            y, finals[str(i)] = layer(self.dropout(x) if i > 0 else x, state.part(str(i)))
+            x = y.with_values(x.values + y.values) if self.adds(i) else y
         return x, State.group(finals)
+
+    def adds(self, index: int) -> bool:
+        """Whether this layer's input is added to its output."""
+        layer = self._each()[index]
+        return self.residual and index > 0 and layer.input_size == layer.output_size
 
     def initial_state(self, rows: int) -> State:
         return State.group({str(i): layer.initial_state(rows) for i, layer in enumerate(self._each())})
 
     def last(self, state: State) -> Tensor:
-        return self._each()[-1].last(state.part(str(len(self.layers) - 1)))
+        # From the topmost layer that adds nothing; the first is one.
+        start = max(i for i in range(len(self.layers)) if not self.adds(i))
+        return reduce(torch.add, (self._each()[i].last(state.part(str(i))) for i in range(start, len(self.layers))))
+
+    def extra_repr(self) -> str:
+        return "residual=True" if self.residual else ""
 
     def _each(self) -> list[Layer]:
         return list(self.layers)  # type: ignore[arg-type]

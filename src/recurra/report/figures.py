@@ -31,6 +31,8 @@ MOST_POINTS = 400
 SMOOTHING = 25  # a smoothed curve averages over this share of it, 1/25
 FONT = 11.5
 MARGINS = {"left": 46, "right": 10, "top": 26, "bottom": 40}  # pixels
+# Of a heat map: the side of a square, and about what a letter takes.
+SQUARE, LETTER = 20, 7
 
 
 def loss(events: Events, metric: str | None, unit: str, width: int, height: int, *, time: bool = False) -> str:
@@ -104,6 +106,30 @@ def flow(layers: list[dict[str, Any]], width: int, height: int) -> str:
     return canvas.svg("gradient, 1 at the last step")
 
 
+def attention(read: list[str], written: list[str], shares: list[list[float]]) -> str:
+    """A square for each unit written, from above, and each unit read, the darker the greater its share.
+
+    Drawn without matplotlib, whose fonts lack most scripts: the reader's browser has them.
+    """
+    from markupsafe import escape
+
+    left, top = (SQUARE + LETTER * max(map(len, units), default=0) for units in (written, read))
+    right, bottom = left + SQUARE * len(read), top + SQUARE * len(written)
+    ink = f'font-size="{FONT}" fill="{INKS["text"]}"'
+    parts = []
+    for i, unit in enumerate(read):
+        place = f"translate({left + SQUARE * (i + 0.68):g} {top - 6}) rotate(-90)"
+        parts.append(f'<text {ink} transform="{place}">{escape(unit)}</text>')
+    for j, unit in enumerate(written):
+        y = f"{top + SQUARE * (j + 0.7):g}"
+        parts.append(f'<text {ink} text-anchor="end" x="{left - 6}" y="{y}">{escape(unit)}</text>')
+        for i, share in enumerate(shares[j]):
+            place = f'x="{left + SQUARE * i}" y="{top + SQUARE * j}" width="{SQUARE - 1}" height="{SQUARE - 1}"'
+            dark = f'fill="{INKS["train"]}" fill-opacity="{max(share, 0.04):.2f}"'
+            parts.append(f"<rect {place} {dark}><title>{share:.2f}</title></rect>")
+    return _inked(f'<svg viewBox="0 0 {right} {bottom}" role="img">{"".join(parts)}</svg>')
+
+
 _NONE: Curve = np.empty(0)
 
 
@@ -166,9 +192,14 @@ def _for_page(document: str) -> str:
     body = re.sub(r'<g id="[^"]*"', "<g", body)
     body = re.sub(r"<defs>\s*<style[^>]*>.*?</style>\s*</defs>", "", body, count=1, flags=re.DOTALL)
     body = re.sub(r"font: ([\d.]+)px [^;\"]*", r"font-size: \1px", body)
+    return f'<svg viewBox="{box[1]}" role="img">{_inked(body.strip())}'
+
+
+def _inked(drawing: str) -> str:
+    """With the page's colours in place of the fixed ones."""
     for name, colour in INKS.items():
-        body = body.replace(colour, f"var(--{name})")
-    return f'<svg viewBox="{box[1]}" role="img">{body.strip()}'
+        drawing = drawing.replace(colour, f"var(--{name})")
+    return drawing
 
 
 def _plain(value: float, _position: float | None = None) -> str:

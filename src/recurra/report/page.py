@@ -70,6 +70,8 @@ def render(folder: Path, config: dict[str, Any], events: Events) -> str:
         headline=_headline(events),
         charts=_charts(config, events),
         samples=details.get("samples", []),
+        examples=[{key: _cut(text) for key, text in row.items()} for row in details.get("examples", [])],
+        attention=_attention(details.get("attention", [])),
         confusion=_confusion(details["labels"], details["confusion"]) if "confusion" in details else None,
         most_wrong=[{**row, "text": _cut(row["text"])} for row in details.get("most_wrong", [])],
         cards=[
@@ -182,6 +184,15 @@ def _chart(
     return {"title": title, "note": note, "legend": legend, "drawings": drawings, "size": size}
 
 
+def _attention(texts: list[dict[str, Any]]) -> list[Any]:
+    """A drawing for each text that was written."""
+    from markupsafe import Markup
+
+    from recurra.report import figures
+
+    return [Markup(figures.attention(one["read"], one["units"], one["attention"])) for one in texts]
+
+
 def _flowing(events: Events) -> list[dict[str, Any]]:
     """The first layers' gradients through time, where they were looked at over more than one step."""
     health = (events.evaluation or {}).get("details", {}).get("health", [])
@@ -261,9 +272,11 @@ def _data(data: Event) -> list[Fact]:
 
 def _layers(trunk: dict[str, Any]) -> str:
     """The recurrent layers in a few words."""
-    layers, ways = trunk.get("layers", 1), "bidirectional " if trunk.get("bidirectional") else ""
-    cell = str(trunk.get("cell", "recurrent")).replace("_", " ").upper()
-    return f"{layers} {ways}{cell} layer{'s' * (layers != 1)} of {trunk.get('hidden', '?')} units"
+    ways = ("residual " if trunk.get("residual") else "") + ("bidirectional " if trunk.get("bidirectional") else "")
+    cell, hidden = trunk.get("cell", "recurrent"), trunk.get("hidden", "?")
+    layers = next((len(value) for value in (cell, hidden) if isinstance(value, list)), trunk.get("layers", 1))
+    cell, hidden = (", ".join(map(str, v)) if isinstance(v, list) else str(v) for v in (cell, hidden))
+    return f"{layers} {ways}{cell.replace('_', ' ').upper()} layer{'s' * (layers != 1)} of {hidden} units"
 
 
 def _model(config: dict[str, Any], start: Event) -> list[Fact]:

@@ -10,6 +10,7 @@ import torch
 from recurra.cells import CELLS, Cell
 from recurra.datasets import Splits
 from recurra.errors import InputError, RunError
+from recurra.heads import Objective
 from recurra.model import Model, read_config
 from recurra.report.events import read
 from recurra.runs.config import RunConfig, changed, defaults, from_run
@@ -26,14 +27,16 @@ if TYPE_CHECKING:
 class Compared:
     """What came of one cell. metrics: of the evaluation at the end of the training, by name; none where it failed.
 
-    hidden: units of a layer, so many that ``parameters`` come closest to all others'. minutes: of the training. reason:
-    how it ended. without: settings that were asked for and that this cell has no part for. run: its folder.
+    hidden: units of a layer, so many that ``parameters`` come closest to all others'. objective: the metric that tells
+    which is better, None where it failed. minutes: of the training. reason: how it ended. without: settings that were
+    asked for and that this cell has no part for. run: its folder.
     """
 
     cell: str
     hidden: int
     parameters: int
     metrics: dict[str, float]
+    objective: Objective | None
     minutes: float
     reason: str
     without: tuple[str, ...]
@@ -87,6 +90,8 @@ def compare(
         if not plans:
             size = _Size(chosen, splits)
             parameters = parameters or size(chosen)
+        if isinstance(chosen.trunk.hidden, tuple):
+            raise InputError(f"hidden: expected one number, for each cell gets its own, got {chosen.trunk.hidden}")
         hidden = size.hidden(chosen, parameters)
         own |= {"trunk.cell": name, "trunk.hidden": hidden}
         plans.append((name, own, without, size(configured(kind, splits, own))))
@@ -102,7 +107,7 @@ def compare(
                     run = begin(kind, own, splits, place, display)
             except RunError as error:
                 tell(str(error))
-                yield Compared(name, own["trunk.hidden"], count, {}, 0.0, str(error), without, str(place))
+                yield Compared(name, own["trunk.hidden"], count, {}, None, 0.0, str(error), without, str(place))
                 continue
             yield _compared(name, run, without)
 
@@ -140,7 +145,7 @@ class _Size:
         """The hidden units with which a model comes closest to so many parameters. Raises InputError."""
         step = config.trunk.heads
         # A cell that projects needs room for a smaller state.
-        least = step * (2 if CELLS.get(config.trunk.cell).projects else 1)
+        least = step * (2 if config.trunk.each[0][0].projects else 1)
         if self(config, least) > parameters:
             raise InputError(
                 f"parameters: expected at least {self(config, least):,}, which {config.trunk.cell} has with {least} "
@@ -172,9 +177,10 @@ def _compared(name: str, run: Run, without: tuple[str, ...]) -> Compared:
     assert events.evaluation is not None
     return Compared(
         cell=name,
-        hidden=run.config.trunk.hidden,
+        hidden=run.config.trunk.each[0][1],
         parameters=events.start["parameters"],
         metrics=events.evaluation["metrics"],
+        objective=run.model.head.objective,
         minutes=events.end["seconds"] / 60,
         reason=events.end["reason"],
         without=without,

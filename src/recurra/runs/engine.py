@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from recurra.cells import CELLS
 from recurra.config import override, to_dict
 from recurra.datasets import Splits
 from recurra.errors import InputError, RunError
@@ -93,7 +92,7 @@ def begin(kind: Task, wanted: dict[str, Any], splits: Splits, folder: Path, disp
 def learnt(config: RunConfig, splits: Splits) -> tuple[Modality, dict[str, Any]]:
     """What modality and head learn from the training rows before there are weights."""
     head, modality = HEADS.get(config.output), MODALITIES.get(config.input)
-    rows = splits.train[modality.role]
+    rows = itertools.chain.from_iterable(splits.train[role] for role in (modality.role, *head.shared))
     return modality.fit(config.modality, rows, running=head.running), head.learn(config.head, splits.train)
 
 
@@ -106,7 +105,8 @@ def _command(kind: Task, wanted: dict[str, Any]) -> str:
         if key.startswith("data.columns."):
             words += ["--column", f"{key.removeprefix('data.columns.')}={value}"]
         elif key != "data.source":
-            words += ["--set", f"{key}={value}"]
+            text = ",".join(map(str, value)) if isinstance(value, list | tuple) else value
+            words += ["--set", f"{key}={text}"]
     return shlex.join(words)
 
 
@@ -116,7 +116,7 @@ def configured(kind: Task, splits: Splits, settings: dict[str, Any]) -> RunConfi
     if 0 < changed(base, settings).training.minutes <= BRIEF_MINUTES:
         base = override(base, kind.brief)
     # What a task says of a gate holds for the cells that have it.
-    gates = CELLS.get(changed(base, settings).trunk.cell).gates
+    gates = {gate for cell, _ in changed(base, settings).trunk.each for gate in cell.gates}
     own = {gate: bias for gate, bias in base.trunk.gate_bias.items() if gate in gates}
     chosen = changed(override(base, {"trunk.gate_bias": own}), settings)
     return replace(chosen, data=replace(chosen.data, columns=splits.columns))
@@ -132,7 +132,7 @@ def collected(kind: Task, file: str | Path | None, options: dict[str, Any]) -> d
     start = defaults(kind)
     for key, value in options.items():
         key = key.replace("__", ".")
-        column = key in kind.roles and not is_setting(start, key)
+        column = key in (*kind.roles, *HEADS.get(kind.output).optional) and not is_setting(start, key)
         settings[f"data.columns.{key}" if column else key] = value
     return settings
 
@@ -212,6 +212,7 @@ def _fit(folder: Path, config: RunConfig, splits: Splits, model: Model, display:
         tokens=settings.batch_tokens,
         truncation=settings.truncation,
         shuffle=True,
+        spread=settings.truncation_spread,
     )
     held_out = model.evaluation_batches(splits.valid, f"{splits.name} (valid)")
     # The test data too are read before anything is written: a mistake in them must not cost a training.
@@ -229,7 +230,7 @@ def _fit(folder: Path, config: RunConfig, splits: Splits, model: Model, display:
         batches,
         settings,
         objective=model.head.objective,
-        validate=lambda: model.measure(held_out).metrics(),
+        validate=lambda: model.measure(held_out, model.head.validation_meter()).metrics(),
         keep=lambda: model.save_weights(folder),
         log=log,
         checkpoint_file=file,
@@ -284,7 +285,7 @@ def _evaluation(run: Run, name: str, split: str, frame: "pd.DataFrame", batches:
             for t in SAMPLE_TEMPERATURES
         ]
     details["health"] = _health(run, frame)
-    return {"data": name, "split": split, "metrics": meter.metrics(), "details": details}
+    return {"data": name, "split": split, "metrics": {**meter.metrics(), **meter.beside(frame)}, "details": details}
 
 
 def _health(run: Run, frame: "pd.DataFrame") -> list[dict[str, Any]]:

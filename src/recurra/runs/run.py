@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from recurra.datasets import DATASETS, Rows, Splits, read_rows
 from recurra.datasets import load as load_data
+from recurra.datasets.tables import is_readable
 from recurra.errors import InputError, MissingFileError, RunError
 from recurra.generation import Sampling, generate
 from recurra.heads import HEADS
@@ -53,7 +54,7 @@ class Run:
             raise InputError(f"{self.path}: trained on a data frame, which a run folder does not hold; name the data")
         data = self.config.data
         for path in (data.source, data.valid, data.test):
-            elsewhere = path and not os.path.isabs(path) and not os.path.exists(path)
+            elsewhere = path and not os.path.isabs(path) and not is_readable(Path(path))
             if elsewhere and path.replace("_", "-") not in DATASETS:
                 raise MissingFileError(
                     f"{self.path}: its data {path} are not here: the path is relative to where its training was "
@@ -72,9 +73,9 @@ class Run:
         """What metrics.jsonl holds."""
         return lines(self.path)
 
-    def predict(self, rows: Iterable[Any]) -> list[dict[str, Any]]:
-        """One prediction for each raw row, as plain values."""
-        return self.model.predict(rows)
+    def predict(self, rows: Iterable[Any], *, explain: bool = False) -> list[dict[str, Any]]:
+        """One prediction for each raw row, as plain values. explain: with what it rests on, for heads that can say."""
+        return self.model.predict(rows, explain=explain)
 
     def evaluate(
         self,
@@ -92,7 +93,8 @@ class Run:
         Raises InputError (DataError, MissingFileError, UnknownNameError) for data that do not fit.
         """
         part, rows = self._rows(data, split, columns or {})
-        metrics = self.model.measure(self.model.evaluation_batches(rows.frame, rows.name)).metrics()
+        meter = self.model.measure(self.model.evaluation_batches(rows.frame, rows.name))
+        metrics = {**meter.metrics(), **meter.beside(rows.frame)}
         _pass_on(rows.notes, tell)
         return {"task": self.config.task, "data": rows.name, "split": part, "metrics": metrics}
 
@@ -120,6 +122,8 @@ class Run:
             running=self.model.head.running,
             header=config.header,
             familiar=config.columns,
+            optional=self.model.head.optional,
+            gaps=self.model.head.gaps,
         )
         return "all", replace(rows, name=str(data) if isinstance(data, str | Path) else "data frame")
 
@@ -142,7 +146,7 @@ class Run:
             config.encoding,
             header=config.header,
             familiar={name: column for name, column in config.columns.items() if name == role},
-            keep_empty=True,
+            gaps=(role,),
         )
         _pass_on(rows.notes, tell)
         return list(rows.frame[role])
@@ -190,9 +194,16 @@ def load_splits(
     familiar: role to a column that is taken where the data have it.
     """
     task = TASKS.get(config.task)
-    running = HEADS.get(task.output).running
+    head = HEADS.get(task.output)
     return load_data(
-        config.data, task.roles, running=running, default_dataset=task.dataset, frame=frame, familiar=familiar
+        config.data,
+        task.roles,
+        running=head.running,
+        default_dataset=task.dataset,
+        frame=frame,
+        familiar={**task.columns, **(familiar or {})},
+        optional=head.optional,
+        gaps=head.gaps,
     )
 
 

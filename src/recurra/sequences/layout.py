@@ -129,3 +129,24 @@ class _Reorder(torch.autograd.Function):
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None, None]:
         there, back = ctx.saved_tensors
         return reorder(grad, back, there), None, None
+
+
+def pick(values: Tensor, places: Tensor) -> Tensor:
+    """``values[places]``, where no place occurs twice: the gradient is put into its places, not added row by row."""
+    return _Pick.apply(values, places)  # type: ignore[no-any-return, no-untyped-call]
+
+
+class _Pick(torch.autograd.Function):
+    @staticmethod
+    def forward(values: Tensor, places: Tensor) -> Tensor:
+        return values.index_select(0, places)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Tensor, Tensor], output: Tensor) -> None:
+        ctx.rows = inputs[0].shape[0]
+        ctx.save_for_backward(inputs[1])
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None]:
+        (places,) = ctx.saved_tensors
+        return grad.new_zeros(ctx.rows, *grad.shape[1:]).index_copy(0, places, grad), None

@@ -8,7 +8,7 @@ from torch import Tensor
 from torch.nn.utils.rnn import PackedSequence
 
 from recurra.errors import InputError, ShapeError
-from recurra.sequences.layout import Layout, reorder
+from recurra.sequences.layout import Layout, pick, reorder
 
 Index = slice | Sequence[int] | Tensor
 
@@ -114,7 +114,7 @@ class Ragged:
         layout = Layout.of_lengths(lengths.long())
         values = padded.reshape(rows * longest, *padded.shape[2:])
         if layout.steps < rows * longest:
-            values = values.index_select(0, _padded_places(layout, longest))
+            values = pick(values, _padded_places(layout, longest))
         return Ragged.of_layout(values, layout)
 
     @staticmethod

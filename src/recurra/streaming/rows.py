@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from recurra.cells.base import Cell
-from recurra.compile import Affine, Recurrence, stepper
+from recurra.compile import Affine, Recurrence, Residual, stepper
 from recurra.errors import InputError, ShapeError
 from recurra.heads.next import Next
 from recurra.model import Model
@@ -69,7 +69,7 @@ class Rows:
         for name, value in self.states.items():
             value[slot] = self._start[name]
 
-    def _layers(self, source: nn.Module, prefix: str, capacity: int) -> Iterator[Affine | Recurrence]:
+    def _layers(self, source: nn.Module, prefix: str, capacity: int) -> Iterator[Affine | Recurrence | Residual]:
         """The layers of a network, from the lowest up; their states are called as in the network's own ``State``."""
         match source:
             case Recurrent(reverse=False):
@@ -78,7 +78,8 @@ class Rows:
                 yield self._recurrence(source.serving_cell, weight, bias, own, start, prefix, capacity)
             case Stack():
                 for i, layer in enumerate(source.layers):
-                    yield from self._layers(layer, f"{prefix}{i}.", capacity)
+                    parts = tuple(self._layers(layer, f"{prefix}{i}.", capacity))
+                    yield from [Residual(parts)] if source.adds(i) else parts
             case RNN(bidirectional=False) | LSTM(bidirectional=False) | GRU(bidirectional=False):
                 sizes = source.cell.sizes(source.hidden_size, source.proj_size)
                 for i in range(source.num_layers):

@@ -9,9 +9,10 @@ BRIEF_MINUTES = 5.0
 class Task:
     """A modality, a head and good defaults under the name people search for.
 
-    input, output: names of the modality and the head. roles: the data columns it needs. dataset: what it is
-    trained on when no data are named. defaults: settings that differ from the general ones, by dotted path.
-    brief: settings for a time budget of at most BRIEF_MINUTES, in which a smaller network learns more.
+    input, output: names of the modality and the head. roles: the data columns it needs. columns: what the column of a
+    role is called in data that have several for it. dataset: what it is trained on when no data are named. defaults:
+    settings that differ from the general ones, by dotted path. brief: settings for a time budget of at most
+    BRIEF_MINUTES, in which a smaller network learns more.
     """
 
     name: str
@@ -21,5 +22,6 @@ class Task:
     output: str
     roles: tuple[str, ...]
     dataset: str
+    columns: dict[str, str] = field(default_factory=dict)
     defaults: dict[str, object] = field(default_factory=dict)
     brief: dict[str, object] = field(default_factory=dict)

@@ -17,6 +17,10 @@ class TrainingConfig:
         2048, "steps in a batch, over all its sequences; fewer where an epoch would have under 20 batches"
     )
     truncation: int = setting(64, "running text: steps between cuts of the gradient; 0: whole documents")
+    truncation_spread: float = setting(
+        0.0,
+        "running text: standard deviation of a drawn number of steps between cuts, with which the rate goes; 0: fixed",
+    )
     accumulate: int = setting(1, "batches whose gradients are added before a step")
     optimizer: Literal["adamw", "sgd", "asgd"] = setting("adamw", "asgd: SGD averaged after the non-monotone trigger")
     rate: float = setting(3e-3, "learning rate at its highest")
@@ -42,7 +46,16 @@ class TrainingConfig:
         for name in ("batch_tokens", "accumulate", "log_steps", "nonmonotone"):
             if getattr(self, name) < 1:
                 raise InputError(f"training.{name}: expected at least 1, got {getattr(self, name)}")
-        amounts = ("epochs", "minutes", "truncation", "weight_decay", "clip_norm", "clip_value", "patience")
+        amounts = (
+            "epochs",
+            "minutes",
+            "truncation",
+            "truncation_spread",
+            "weight_decay",
+            "clip_norm",
+            "clip_value",
+            "patience",
+        )
         for name in (*amounts, "validate_steps", "checkpoint_seconds"):
             if getattr(self, name) < 0:
                 raise InputError(f"training.{name}: expected 0 or more, got {getattr(self, name)}")

@@ -85,6 +85,7 @@ class _Loop:
         self.average = optimisers.Average()
         self.progress, self.window = Progress(), Window()
         self.state: State | None = None
+        self.shares: list[float] = []  # of the batches since the last step
         self.total = 1  # batches in the present epoch
         self.interrupted = False
         self.now = self.saved = time.monotonic()
@@ -154,16 +155,17 @@ class _Loop:
         self.state = state
         # A mean over the batch; accumulated batches count alike, as if they were one.
         self.fabric.backward(total / (count * self.config.accumulate))
-        steps = inputs.values.shape[0]
-        self.progress.tokens += steps
-        self.window.add_loss(total, count, steps)
+        self.progress.tokens += batch.steps
+        self.shares.append(batch.share)
+        self.window.add_loss(total, count, batch.steps)
 
     def _step(self) -> None:
         p, config = self.progress, self.config
         share = self._share()
         rate = config.rate * p.factor * rate_factor(config, share)
         for group in self.optimizer.param_groups:
-            group["lr"] = rate
+            group["lr"] = rate * sum(self.shares) / len(self.shares)
+        self.shares.clear()
         limit, by_value = config.clip_norm or math.inf, config.clip_value
         clipped: Tensor | bool = False
         # Fabric's clipping comes first: it takes the scale of mixed precision off the gradients, once.

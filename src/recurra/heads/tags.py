@@ -1,0 +1,232 @@
+"""A tag for every step of a sequence."""
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from recurra.config import setting
+from recurra.errors import DataError
+from recurra.heads._schemes import (
+    CANONICAL,
+    OUTSIDE,
+    SCHEMES,
+    Span,
+    TagRow,
+    follows,
+    is_span_tag,
+    recognise,
+    spans_of,
+    tags_of,
+)
+from recurra.heads.base import Head, Meter, Objective
+from recurra.modalities import Modality
+from recurra.nn import CRF
+from recurra.sequences import Ragged
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+# Targets of steps whose tag is in no training row: where a span of an unknown kind begins, or a plain tag; and inside.
+UNKNOWN, UNKNOWN_INSIDE = -1, -2
+
+
+@dataclass(frozen=True)
+class TagsConfig:
+    """Settings of the head ``tags``."""
+
+    scheme: Literal["auto", "plain", "spans", "iob1", "iob2", "bioes", "bilou", "bmewo", "mixed"] = setting(
+        "auto",
+        "plain: tags that stand for themselves; spans: any of the schemes, recognised, or its name; mixed: spans as "
+        "conlleval reads them, legal or not; auto: spans where all tags look like it",
+    )
+    decoder: Literal["auto", "softmax", "crf"] = setting(
+        "auto", "softmax: each tag by itself; crf: whole sequences of tags; auto: crf for spans"
+    )
+
+
+class Tags(Head):
+    """Chooses one of K tags for each step: a linear layer, then softmax cross-entropy or a CRF.
+
+    Tags that form spans (``B-PER I-PER O``) are learnt as BIOES, whatever scheme the data are in, and given back in
+    that of the training data; a CRF gives legal sequences alone (Huang, Xu & Yu 2015, https://arxiv.org/abs/1508.01991;
+    Lample et al. 2016, https://arxiv.org/abs/1603.01360). Spans are counted as conlleval does: right are those whose
+    kind and both ends are. A tag that no training row has cannot be predicted: it counts as wrong, and is left out of
+    the loss, with a CRF all of its row.
+    """
+
+    config = TagsConfig
+    roles = ("tags",)
+    aligned = True
+
+    def __init__(
+        self, config: TagsConfig, width: int, known: dict[str, Any], modality: Modality, encoder: nn.Module
+    ) -> None:
+        super().__init__(config, width, known, modality, encoder)
+        self.choice = config.scheme
+        self.labels: list[str] = known["labels"]
+        self.scheme: str = known["scheme"]
+        self.objective = Objective("f1" if self.spans else "accuracy", maximise=True, tie="nats_per_token")
+        self.output = nn.Linear(width, len(self.labels))
+        wanted = config.decoder == "crf" or (config.decoder == "auto" and self.spans)
+        self.crf: CRF | None = self._crf() if wanted else None
+
+    @property
+    def spans(self) -> bool:
+        """Whether the tags form spans."""
+        return self.scheme in SCHEMES
+
+    @classmethod
+    def learn(cls, config: TagsConfig, frame: "pd.DataFrame") -> dict[str, Any]:
+        rows = [_split(value) for value in frame["tags"]]
+        found = {tag for row in rows for tag in row}
+        looks = OUTSIDE in found and len(found) > 1 and all(map(is_span_tag, found))
+        if config.scheme == "plain" or (config.scheme == "auto" and not looks):
+            labels, scheme = sorted(found), "plain"
+        else:
+            scheme = recognise(rows, list(frame.index), "training rows", config.scheme)
+            kinds = sorted({kind for row in rows for kind, _, _ in spans_of(row)})
+            labels = [OUTSIDE, *(f"{letter}-{kind}" for kind in kinds for letter in SCHEMES[CANONICAL])]
+        if len(labels) < 2:
+            raise DataError(f"column tags: only one value, {labels[0]!r}, in all {len(rows)} training rows")
+        return {"labels": labels, "scheme": scheme}
+
+    def targets(self, frame: "pd.DataFrame", where: str) -> Ragged:
+        rows = [_split(value) for value in frame["tags"]]
+        if self.spans:
+            recognise(rows, list(frame.index), where, self.choice)
+            rows = [tags_of(spans_of(row), len(row), CANONICAL) for row in rows]
+        ids = {tag: i for i, tag in enumerate(self.labels)}
+        numbers = [ids[tag] if tag in ids else self._unknown(tag) for row in rows for tag in row]
+        lengths = torch.tensor([len(row) for row in rows], dtype=torch.int64)
+        offsets = torch.cat([torch.zeros(1, dtype=torch.int64), lengths.cumsum(0)])
+        return Ragged(torch.tensor(numbers, dtype=torch.int64), offsets)
+
+    def _unknown(self, tag: str) -> int:
+        return UNKNOWN_INSIDE if self.spans and tag[0] in "IE" else UNKNOWN
+
+    def _crf(self) -> CRF:
+        labels = self.labels
+        if not self.spans:
+            return CRF(len(labels))
+        return CRF(
+            len(labels),
+            allowed=torch.tensor([[follows(one, other) for other in labels] for one in labels]),
+            may_begin=torch.tensor([follows(OUTSIDE, label) for label in labels]),
+            may_end=torch.tensor([follows(label, OUTSIDE) for label in labels]),
+        )
+
+    def logits(self, features: Ragged) -> Ragged:
+        """features: [N, F]. Returns the score of each tag at each step, [N, K]."""
+        return features.with_values(self.output(features.values))
+
+    def loss(self, features: Ragged, last: Tensor, targets: Ragged) -> tuple[Tensor, Tensor | float]:
+        logits, known = self.logits(features), targets.values >= 0
+        if self.crf is None:
+            total = functional.cross_entropy(logits.values[known], targets.values[known], reduction="sum")
+            return total, known.sum().clamp(min=1)
+        complete = torch.ones_like(targets.lengths).index_add(0, targets.layout.rows, known.long() - 1) == 1
+        if not bool(complete.all()):
+            rows = complete.nonzero()[:, 0]
+            logits, targets = logits[rows], targets[rows]
+        return self.crf.loss(logits, targets.values).sum(), float(max(1, len(targets.values)))
+
+    def best(self, logits: Ragged) -> Tensor:
+        """The tags of the best sequences, [N] int64. logits: values [N, K]."""
+        return logits.values.argmax(-1) if self.crf is None else self.crf.best(logits)
+
+    def probabilities(self, logits: Ragged) -> Tensor:
+        """How probable each tag is at each step, [N, K]; with a CRF given the whole sequence. logits: values [N, K]."""
+        return logits.values.softmax(-1) if self.crf is None else self.crf.marginals(logits)
+
+    def decode(self, features: Ragged, last: Tensor) -> list[dict[str, Any]]:
+        """Each step's tag and its probability; of spans also where they are, and how sure their least sure step is."""
+        logits = self.logits(features)
+        best = self.best(logits)
+        probability = self.probabilities(logits).gather(1, best[:, None])[:, 0]
+        results: list[dict[str, Any]] = []
+        for ids, shares in zip(*(logits.with_values(found).unbind() for found in (best, probability)), strict=True):
+            tags, sure = [self.labels[i] for i in ids.tolist()], shares.tolist()
+            if not self.spans:
+                results.append({"tags": tags, "probabilities": sure})
+                continue
+            spans = spans_of(tags)
+            results.append(
+                {
+                    "tags": list(tags_of(spans, len(tags), self.scheme)),
+                    "probabilities": sure,
+                    "spans": [
+                        {"kind": kind, "start": start, "end": end, "probability": min(sure[start:end])}
+                        for kind, start, end in spans
+                    ],
+                }
+            )
+        return results
+
+    def meter(self) -> Meter:
+        return _TagsMeter(self)
+
+
+def _split(value: Any) -> TagRow:
+    """A row's tags: those of a list, or what stands between white space."""
+    return tuple(value.split()) if isinstance(value, str) else tuple(value)
+
+
+class _TagsMeter(Meter):
+    def __init__(self, head: Tags):
+        self.head = head
+        self.nats, self.known, self.right, self.steps = 0.0, 0, 0, 0
+        # Spans of each kind.
+        self.true: Counter[str] = Counter()
+        self.predicted: Counter[str] = Counter()
+        self.correct: Counter[str] = Counter()
+
+    def update(self, features: Ragged, last: Tensor, targets: Ragged, rows: Tensor | None) -> None:
+        with torch.no_grad():
+            total, count = self.head.loss(features, last, targets)
+            best = self.head.best(self.head.logits(features))
+        self.nats += float(total)
+        self.known += int(count)
+        self.right += int((best == targets.values).sum())
+        self.steps += len(best)
+        if self.head.spans:
+            for one, other in zip(features.with_values(best).unbind(), targets.unbind(), strict=True):
+                predicted, true = self._spans(one), self._spans(other)
+                self.predicted.update(kind for kind, _, _ in predicted)
+                self.true.update(kind for kind, _, _ in true)
+                self.correct.update(kind for kind, _, _ in predicted & true)
+
+    def _spans(self, ids: Tensor) -> set[Span]:
+        names = {UNKNOWN: "B-?", UNKNOWN_INSIDE: "I-?"}
+        return set(spans_of([names[i] if i < 0 else self.head.labels[i] for i in ids.tolist()]))
+
+    def metrics(self) -> dict[str, float]:
+        figures = {"accuracy": self.right / max(1, self.steps), "nats_per_token": self.nats / max(1, self.known)}
+        if not self.head.spans:
+            return figures
+        counts = (counts.total() for counts in (self.correct, self.predicted, self.true))
+        return _scores(*counts) | figures
+
+    def details(self, frame: "pd.DataFrame") -> dict[str, Any]:
+        """Of spans: for each kind how many there are, were predicted and are right, and the scores of that."""
+        if not self.head.spans:
+            return {}
+        kinds = sorted(self.true | self.predicted)
+        counts = ((kind, self.correct[kind], self.predicted[kind], self.true[kind]) for kind in kinds)
+        return {
+            "spans": [
+                {"kind": kind, "true": true, "predicted": predicted, **_scores(correct, predicted, true)}
+                for kind, correct, predicted, true in counts
+            ]
+        }
+
+
+def _scores(correct: int, predicted: int, true: int) -> dict[str, float]:
+    return {
+        "f1": 2 * correct / max(1, predicted + true),
+        "precision": correct / max(1, predicted),
+        "recall": correct / max(1, true),
+    }

@@ -1,0 +1,21 @@
+"""The phrases of a sentence."""
+
+from recurra.tasks.base import Task
+
+chunk = Task(
+    name="chunk",
+    summary="finds the phrases of a sentence",
+    shape="many to many, aligned",
+    input="text",
+    output="tags",
+    roles=("text", "tags"),
+    columns={"tags": "chunk"},
+    dataset="conll2000",
+    defaults={
+        "trunk.bidirectional": True,
+        "trunk.hidden": 128,
+        "trunk.input_dropout": 0.5,
+        "trunk.dropout": 0.5,
+        "training.patience": 5,
+    },
+)

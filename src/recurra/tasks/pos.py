@@ -1,0 +1,21 @@
+"""The part of speech of each word."""
+
+from recurra.tasks.base import Task
+
+pos = Task(
+    name="pos",
+    summary="tells each word's part of speech",
+    shape="many to many, aligned",
+    input="text",
+    output="tags",
+    roles=("text", "tags"),
+    columns={"tags": "pos"},
+    dataset="conll2000",
+    defaults={
+        "trunk.bidirectional": True,
+        "trunk.hidden": 128,
+        "trunk.input_dropout": 0.5,
+        "trunk.dropout": 0.5,
+        "training.patience": 5,
+    },
+)
