@@ -29,6 +29,7 @@ ROWS = {
     "adding": (10_000, 1_000, 1_000),
     "conll2000": (8_042, 894, 2_012),
     "conll2003": (14_041, 3_250, 3_453),
+    "copy-memory": (5_000, 200, 500),
     "digits": (1_437, 180, 180),
     "imdb": (18_000, 2_000, 5_000),
     "mr-polarity": (8_530, 1_066, 1_066),
@@ -190,6 +191,17 @@ def test_parity_is_that_of_the_ones_and_tested_on_longer_series() -> None:
         assert (int((series == 1).sum()) % 2 == 1) == (label == "odd")
     assert max(map(len, splits.train["series"])) == 40 < min(map(len, splits.test["series"]))
     assert 0.45 < (splits.test["label"] == "odd").mean() < 0.55
+
+
+def test_copy_memory_ends_as_it_begins() -> None:
+    test = loaded("copy-memory").test
+    assert test is not None
+    for series, tags in zip(test["series"], test["tags"], strict=True):
+        assert len(series) == len(tags) == 1020
+        assert [int(x) for x in series[:10, 0]] == [int(tag) for tag in tags[-10:]]
+        assert set(tags[:-10]) == {"0"}
+        assert sorted(set(series[10:-11, 0].tolist())) == [0.0]
+        assert set(series[-11:, 0].tolist()) == {9.0}
 
 
 def test_digits_are_64_pixels_of_ten_labels() -> None:
