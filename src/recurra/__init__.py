@@ -7,6 +7,7 @@ if TYPE_CHECKING:
     from recurra import nn as nn
     from recurra.nn.kernels import kernels as kernels
     from recurra.runs import Run as Run
+    from recurra.runs import compare as compare
     from recurra.runs import load as load
     from recurra.runs import train as train
     from recurra.sequences import Ragged as Ragged
@@ -20,13 +21,14 @@ _HOMES = {
     "Ragged": "recurra.sequences",
     "State": "recurra.sequences",
     "Run": "recurra.runs",
+    "compare": "recurra.runs",
     "health": "recurra.training.health",
     "kernels": "recurra.nn.kernels",
     "load": "recurra.runs",
     "train": "recurra.runs",
 }
 
-__all__ = ["Ragged", "Run", "State", "__version__", "health", "kernels", "load", "train"]
+__all__ = ["Ragged", "Run", "State", "__version__", "compare", "health", "kernels", "load", "train"]
 
 
 def __getattr__(name: str) -> Any:

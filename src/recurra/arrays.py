@@ -12,6 +12,9 @@ from recurra.errors import DataError
 
 Series = NDArray[np.floating[Any]]
 
+# So many steps of a series are enough to tell which one it is.
+SHOWN = 20
+
 
 def number(value: Any, where: str) -> float | None:
     """A finite number, also one written as text; None where there is none (empty, NaN).
@@ -82,6 +85,17 @@ def written(found: Series) -> str:
     '1,0.25 2,0.5'
     """
     return " ".join(",".join(f"{x:.6g}" for x in step) for step in found.tolist())
+
+
+def readable(value: Any) -> str:
+    """A value for people to read: a text as it is, of a series its length and beginning.
+
+    >>> readable(np.arange(3.0)[:, None])
+    '3 steps: 0 1 2'
+    """
+    if not isinstance(value, np.ndarray):
+        return str(value)
+    return f"{len(value)} steps: {written(value[:SHOWN])}" + " ..." * (len(value) > SHOWN)
 
 
 def _parsed(text: str, where: str) -> Any:

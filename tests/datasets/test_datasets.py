@@ -31,10 +31,12 @@ ROWS = {
     "adding": (10_000, 1_000, 1_000),
     "conll2000": (8_042, 894, 2_012),
     "conll2003": (14_041, 3_250, 3_453),
+    "copy-memory": (5_000, 200, 500),
     "digits": (1_437, 180, 180),
     "imdb": (18_000, 2_000, 5_000),
     "mr-polarity": (8_530, 1_066, 1_066),
     "multi30k": (29_000, 1_014, 1_000),
+    "parity": (20_000, 1_000, 1_000),
     "ptb": (1, 1, 1),
     "pydoc": (1, 1, 1),
     "sick": (4_500, 500, 4_927),
@@ -175,6 +177,42 @@ def test_sentiment_has_both_classes_nearly_alike(name: str, text: str, label: st
         counts = frame["label"].value_counts()
         assert set(counts.index) == {"negative", "positive"}
         assert counts.max() / counts.min() < 1.1
+
+
+def test_adding_adds_the_two_numbers_that_are_marked() -> None:
+    splits = loaded("adding")
+    for series, number in zip(splits.train["series"][:50], splits.train["number"][:50], strict=True):
+        assert series.shape == (600, 2)
+        assert sorted(series[:, 1])[-3:] == [0, 1, 1]
+        assert number == pytest.approx(series[series[:, 1] == 1, 0].sum())
+    # Who always says 1 has an error of 1/6, the variance of a sum of two such numbers.
+    assert splits.train["number"].astype(float).sub(1).pow(2).mean() == pytest.approx(1 / 6, rel=0.05)
+
+
+def test_parity_is_that_of_the_ones_and_tested_on_longer_series() -> None:
+    splits = loaded("parity")
+    assert splits.test is not None
+    for series, label in zip(splits.test["series"], splits.test["label"], strict=True):
+        assert (int((series == 1).sum()) % 2 == 1) == (label == "odd")
+    assert max(map(len, splits.train["series"])) == 40 < min(map(len, splits.test["series"]))
+    assert 0.45 < (splits.test["label"] == "odd").mean() < 0.55
+
+
+def test_copy_memory_ends_as_it_begins() -> None:
+    test = loaded("copy-memory").test
+    assert test is not None
+    for series, tags in zip(test["series"], test["tags"], strict=True):
+        assert len(series) == len(tags) == 1020
+        assert [int(x) for x in series[:10, 0]] == [int(tag) for tag in tags[-10:]]
+        assert set(tags[:-10]) == {"0"}
+        assert sorted(set(series[10:-11, 0].tolist())) == [0.0]
+        assert set(series[-11:, 0].tolist()) == {9.0}
+
+
+def test_digits_are_64_pixels_of_ten_labels() -> None:
+    train = loaded("digits").train
+    assert {series.shape for series in train["series"]} == {(64, 1)}
+    assert sorted(train["label"].unique()) == [str(i) for i in range(10)]
 
 
 def test_imdb_tests_on_no_review_that_it_trains_on() -> None:

@@ -163,6 +163,19 @@ def classifier(labels: list[str] | None = None) -> list[Event]:
     ]
 
 
+def estimator(text: str = "3 steps: 0 1 2") -> list[Event]:
+    metrics = {"mae": 30.0, "rmse": 41.5, "mse": 1722.25, "nats": 5.1, "coverage": 0.91}
+    worst = {"largest_errors": [{"text": text, "number": 120.0, "predicted": 12.5}]}
+    return [
+        start("regression"),
+        *steps(10),
+        valid(100, metrics),
+        valid(200, metrics),
+        end(200),
+        evaluation(metrics, worst),
+    ]
+
+
 def run_folder(folder: Path, events: list[Event], **changes: Any) -> Path:
     task = events[0]["task"]
     config = {
@@ -246,8 +259,19 @@ def test_a_translation_shows_what_it_wrote_and_what_it_attended_to(folder):
     assert 'fill="var(--train)"' in html
 
 
+def test_a_regression_draws_its_errors_and_names_the_largest(folder):
+    html, page = built(run_folder(folder, estimator()))
+    assert "Regression on reviews.csv" in page.text
+    assert "rmse" in html.split("<h3>Validation</h3>")[1].split("</figcaption>")[0]
+    assert "The largest errors." in page.text
+    for cell in ("3 steps: 0 1 2", "120", "12.5"):
+        assert f"<td>{cell}</td>" in html
+
+
 @pytest.mark.parametrize(
-    "events", [writer(), classifier(), translator()], ids=["language-model", "sentiment", "translation"]
+    "events",
+    [writer(), classifier(), translator(), estimator()],
+    ids=["language-model", "sentiment", "translation", "regression"],
 )
 def test_the_page_needs_nothing_but_itself(folder, events):
     html, page = built(run_folder(folder, events))

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from recurra.arrays import readable
 from recurra.config import setting
 from recurra.errors import DataError, InputError
 from recurra.heads.base import Head, Meter, Objective
@@ -142,7 +143,7 @@ class _CategoryMeter(Meter):
             "confusion": multiclass_confusion_matrix(logits, targets, len(labels)).tolist(),
             "most_wrong": [
                 {
-                    "text": str(text.iloc[int(rows[i])]),
+                    "text": readable(text.iloc[int(rows[i])]),
                     "label": labels[int(targets[i])],
                     "predicted": labels[int(predicted[i])],
                     "probability": float(probability[i]),

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from recurra.arrays import readable
 from recurra.config import setting
 from recurra.errors import DataError, InputError
 from recurra.heads.base import Head, Meter, Objective
@@ -137,7 +138,7 @@ class _NumberMeter(Meter):
         numbers = [(x[worst] * self.head.deviation + self.head.mean).tolist() for x in (targets, mean)]
         return {
             "largest_errors": [
-                {"text": str(inputs.iloc[int(row)]), "number": number, "predicted": predicted}
+                {"text": readable(inputs.iloc[int(row)]), "number": number, "predicted": predicted}
                 for row, number, predicted in zip(rows[worst].tolist(), *numbers, strict=True)
             ]
         }

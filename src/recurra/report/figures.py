@@ -51,7 +51,7 @@ def loss(events: Events, metric: str | None, unit: str, width: int, height: int,
 
 
 def scores(events: Events, names: list[str], width: int, height: int) -> str:
-    """Validation metrics between 0 and 1, over steps."""
+    """Validation metrics that share a unit, over steps."""
     canvas = _Canvas("scores", width, height, "step")
     rows = [{**v, **v["metrics"]} for v in events.valid]
     for name, ink in zip(names, ("valid", "second", "muted"), strict=False):

@@ -75,7 +75,7 @@ def render(folder: Path, config: dict[str, Any], events: Events) -> str:
         attention=_attention(details.get("attention", [])),
         confusion=_confusion(details["labels"], details["confusion"]) if "confusion" in details else None,
         spans=details.get("spans", []),
-        most_wrong=[{**row, "text": _cut(row["text"])} for row in details.get("most_wrong", [])],
+        worst=_worst(details),
         cards=[
             ("Data", _data(start["data"]), start["data"]["notes"]),
             ("Model", _model(config, start), []),
@@ -140,9 +140,11 @@ def _charts(config: dict[str, Any], events: Events) -> list[dict[str, Any]]:
     if not events.steps:
         return []
     metrics = events.valid[-1]["metrics"] if events.valid else {}
-    loss = next((name for name in metrics if name.startswith("nats")), None)
+    # A number's errors and nats are in its own unit, and the training loss is not: they share no axis.
+    errors = [name for name in ("rmse", "mae") if name in metrics]
+    loss = None if errors else next((name for name in metrics if name.startswith("nats")), None)
     scores = [n for n in metrics if not n.startswith(("nats", "bits", "perplexity"))]
-    scores = [n for n in scores if all(0 <= v["metrics"].get(n, 0) <= 1 for v in events.valid)][:3]
+    scores = errors or [n for n in scores if all(0 <= v["metrics"].get(n, 0) <= 1 for v in events.valid)][:3]
     unit = {"nats": "nats per row", None: "nats per target"}.get(loss, words.name(str(loss)))
     unit = f"{unit}, logarithmic"
     narrow = figures.loss(events, loss, unit, 440, 290)
@@ -171,6 +173,23 @@ def _charts(config: dict[str, Any], events: Events) -> list[dict[str, Any]]:
     for chart in charts:
         chart["drawings"] = [(where, Markup(svg)) for where, svg in chart["drawings"]]
     return charts
+
+
+def _worst(details: dict[str, Any]) -> dict[str, Any] | None:
+    """A table of the rows that went most wrong: of labels those it was surest of, of numbers the largest errors."""
+    if rows := details.get("most_wrong"):
+        return {
+            "note": "The wrong predictions it was surest of.",
+            "heads": ("text", "label", "read as", "probability"),
+            "rows": [(_cut(r["text"]), r["label"], r["predicted"], f"{r['probability']:.3f}") for r in rows],
+        }
+    if rows := details.get("largest_errors"):
+        return {
+            "note": "The largest errors.",
+            "heads": ("row", "number", "predicted"),
+            "rows": [(_cut(r["text"]), words.number(r["number"]), words.number(r["predicted"])) for r in rows],
+        }
+    return None
 
 
 def _chart(

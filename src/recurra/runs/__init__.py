@@ -1,6 +1,7 @@
 """Training, using and keeping a run: the engine of the command line and of the Python interface."""
 
+from recurra.runs.comparison import Compared, compare
 from recurra.runs.engine import train
 from recurra.runs.run import Run, load
 
-__all__ = ["Run", "load", "train"]
+__all__ = ["Compared", "Run", "compare", "load", "train"]

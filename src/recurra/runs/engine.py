@@ -74,17 +74,26 @@ def train(
         if config or (data is not None and frame is None):
             raise InputError("resume: data and configuration are those of the run; leave them out")
         return _resume(kind, out, options, frame, display)
-    wanted = _settings(kind, config, options)
+    wanted = collected(kind, config, options)
     if data is not None:
         wanted["data.source"] = str(data) if frame is None else FRAME
     folder = _new_folder(out, kind.name)
     splits = load_splits(changed(defaults(kind), wanted), frame)
-    chosen = _chosen(kind, splits, wanted)
-    head = HEADS.get(kind.output)
-    rows = itertools.chain.from_iterable(splits.train[role] for role in (kind.roles[0], *head.shared))
-    modality = MODALITIES.get(kind.input).fit(chosen.modality, rows, running=head.running)
-    model = _new_model(chosen, modality, head.learn(chosen.head, splits.train))
+    return begin(kind, wanted, splits, folder, display)
+
+
+def begin(kind: Task, wanted: dict[str, Any], splits: Splits, folder: Path, display: Display) -> Run:
+    """Trains with these settings, by path, on rows that are read already, into a folder that is free."""
+    chosen = configured(kind, splits, wanted)
+    model = _new_model(chosen, *learnt(chosen, splits))
     return _fit(folder, chosen, splits, model, display, _command(kind, wanted))
+
+
+def learnt(config: RunConfig, splits: Splits) -> tuple[Modality, dict[str, Any]]:
+    """What modality and head learn from the training rows before there are weights."""
+    head, modality = HEADS.get(config.output), MODALITIES.get(config.input)
+    rows = itertools.chain.from_iterable(splits.train[role] for role in (modality.role, *head.shared))
+    return modality.fit(config.modality, rows, running=head.running), head.learn(config.head, splits.train)
 
 
 def _command(kind: Task, wanted: dict[str, Any]) -> str:
@@ -101,7 +110,7 @@ def _command(kind: Task, wanted: dict[str, Any]) -> str:
     return shlex.join(words)
 
 
-def _chosen(kind: Task, splits: Splits, settings: dict[str, Any]) -> RunConfig:
+def configured(kind: Task, splits: Splits, settings: dict[str, Any]) -> RunConfig:
     """The task's defaults, then what suits the data and the time, then what the user says."""
     base = override(defaults(kind), dict(splits.defaults))
     if 0 < changed(base, settings).training.minutes <= BRIEF_MINUTES:
@@ -113,7 +122,7 @@ def _chosen(kind: Task, splits: Splits, settings: dict[str, Any]) -> RunConfig:
     return replace(chosen, data=replace(chosen.data, columns=splits.columns))
 
 
-def _settings(kind: Task, file: str | Path | None, options: dict[str, Any]) -> dict[str, Any]:
+def collected(kind: Task, file: str | Path | None, options: dict[str, Any]) -> dict[str, Any]:
     """A recipe's settings with a user's options over them."""
     settings = read_settings(Path(file)) if file else {}
     settings.pop("format", None)

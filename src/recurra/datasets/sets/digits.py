@@ -6,14 +6,14 @@ A small stand-in for sequential MNIST (Le, Jaitly & Hinton 2015, https://arxiv.o
 from collections.abc import Mapping
 
 from recurra.datasets.base import Columns, Dataset
-from recurra.errors import MissingFileError
+from recurra.errors import MissingExtraError
 
 
 def _read(_: Mapping[str, bytes]) -> dict[str, Columns]:
     try:
         from sklearn.datasets import load_digits
-    except ImportError:
-        raise MissingFileError("digits: scikit-learn brings them: pip install scikit-learn") from None
+    except ImportError as error:
+        raise MissingExtraError("the data set digits", "digits") from error
     pixels, labels = load_digits(return_X_y=True)
     return {"train": {"series": list(pixels), "label": [str(label) for label in labels]}}
 

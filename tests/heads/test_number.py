@@ -1,0 +1,91 @@
+"""The head of one number: scaling, the interval, and its metrics."""
+
+import math
+
+import pandas as pd
+import pytest
+import torch
+from torch import nn
+
+from recurra.errors import DataError, InputError
+from recurra.heads.number import Number, NumberConfig
+from recurra.modalities.series import Series, SeriesConfig
+from recurra.sequences import Ragged
+
+FRAME = pd.DataFrame({"series": [[1.0]] * 4, "number": [10.0, 20.0, 30.0, 60.0]}, dtype=object)
+
+
+def head(error: str = "squared", level: float = 0.9, frame: pd.DataFrame = FRAME) -> Number:
+    config = NumberConfig(error=error, level=level)  # type: ignore[arg-type]
+    series = Series.fit(SeriesConfig(), frame["series"])
+    return Number(config, 3, Number.learn(config, frame), series, nn.Identity())
+
+
+def said(net: Number, mean: float, raw: float = 0.0) -> None:
+    """Makes the head say the same for every row."""
+    nn.init.zeros_(net.output.weight)
+    net.output.bias.data[0] = (mean - net.mean) / net.deviation
+    if net.gaussian:
+        net.output.bias.data[1] = raw
+
+
+FEATURES, LAST = Ragged(torch.zeros(4, 3), torch.arange(5)), torch.zeros(4, 3)
+
+
+def test_targets_are_standardised_and_predictions_are_not() -> None:
+    net = head()
+    targets = net.targets(FRAME, "here")
+    assert targets.mean().abs() < 1e-6
+    assert targets.std(correction=0) == pytest.approx(1, abs=1e-6)
+    said(net, 42.0)
+    assert [row["number"] for row in net.decode(FEATURES, LAST)] == pytest.approx([42.0] * 4, rel=1e-6)
+
+
+def test_metrics_are_in_the_numbers_own_unit() -> None:
+    net = head()
+    said(net, 20.0)
+    meter = net.meter()
+    meter.update(FEATURES, LAST, net.targets(FRAME, "here"), None)
+    errors = [10.0, 0.0, 10.0, 40.0]
+    assert meter.metrics() == pytest.approx(
+        {"mae": sum(errors) / 4, "rmse": math.sqrt(1800 / 4), "mse": 1800 / 4}, rel=1e-5
+    )
+    worst = meter.details(FRAME)["largest_errors"][0]
+    assert (worst["number"], worst["predicted"]) == (pytest.approx(60.0), pytest.approx(20.0))
+
+
+def test_the_gaussian_loss_and_nats_are_torchs() -> None:
+    net = head("gaussian")
+    said(net, 25.0, raw=0.7)
+    targets = net.targets(FRAME, "here")
+    mean, deviation = net.predicted(FEATURES, LAST)
+    total, count = net.loss(FEATURES, LAST, targets)
+    expected = nn.functional.gaussian_nll_loss(mean, targets, deviation.square(), reduction="sum")
+    assert count == 4
+    assert total.item() == pytest.approx(expected.item(), rel=1e-5)
+    meter = net.meter()
+    meter.update(FEATURES, LAST, targets, None)
+    numbers = torch.tensor(FRAME["number"].astype(float).to_numpy())
+    density = torch.distributions.Normal(25.0, deviation[0].double().item() * net.deviation).log_prob(numbers)
+    assert meter.metrics()["nats"] == pytest.approx(-density.mean().item(), rel=1e-5)
+
+
+@pytest.mark.parametrize("level", [0.5, 0.9])
+def test_the_interval_holds_the_share_that_it_should_of_numbers_as_uncertain_as_said(level: float) -> None:
+    frame = pd.DataFrame({"series": [[1.0]] * 4000, "number": torch.randn(4000).mul(3).add(7).tolist()})
+    net = head("gaussian", level, frame)
+    said(net, 7.0)  # the raw 0 is a deviation of 1, that of the standardised numbers
+    meter = net.meter()
+    features = Ragged(torch.zeros(4000, 3), torch.arange(4001))
+    meter.update(features, torch.zeros(4000, 3), net.targets(frame, "here"), None)
+    assert meter.metrics()["coverage"] == pytest.approx(level, abs=0.03)
+    row = net.decode(features, torch.zeros(4000, 3))[0]
+    inside = frame["number"].between(row["low"], row["high"]).mean()
+    assert inside == pytest.approx(meter.metrics()["coverage"])
+
+
+def test_what_cannot_be_learnt_or_set_is_refused() -> None:
+    with pytest.raises(DataError, match="column number: only one value, 3, in 2 training rows"):
+        Number.learn(NumberConfig(), pd.DataFrame({"number": [3.0, 3.0]}))
+    with pytest.raises(InputError, match=r"head\.level: expected a share between 0 and 1, got 1"):
+        NumberConfig(level=1.0)
