@@ -48,7 +48,7 @@ def test_an_empty_row_has_no_steps_whatever_its_channels() -> None:
 
 def test_channels_go_to_the_layers_as_they_are_unless_another_width_is_wanted() -> None:
     modality = Series.fit(SeriesConfig(), [[[1.0, 2.0], [3.0, 5.0]]])
-    assert modality.width(64) == 2
+    assert modality.natural_width(64) == 2
     assert isinstance(modality.encoder(2), nn.Identity)
     assert modality.encoder(3)(torch.zeros(4, 2)).shape == (4, 3)
 

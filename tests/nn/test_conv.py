@@ -228,7 +228,7 @@ def test_which_code_runs_is_told():
         (
             lambda: keras_weights(Bidirectional(make("gru"), make("gru", reverse=True))),
             InputError,
-            "expected Recurrent layers in a Bidirectional",
+            "expected two Recurrent layers in a Bidirectional",
         ),
     ],
 )

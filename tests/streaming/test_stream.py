@@ -1,5 +1,8 @@
 """One stream: over every cell, stacks, drop-ins and language models, against the layers and against itself."""
 
+import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -7,7 +10,6 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recurra.bench import endless
 from recurra.cells import CELLS
 from recurra.compile import chain, reference, torch_kernels
 from recurra.errors import InputError, ShapeError, UnknownNameError
@@ -245,25 +247,6 @@ def test_autocast_does_not_act(dtype, close):
 
 
 @pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="a process's memory is read from Linux's /proc")
-def test_memory_does_not_grow_with_steps():
-    stream, x = Stream(make("stack")), torch.randn(INPUT)
-    chunk = torch.randn(200, INPUT)
-
-    def resident():
-        with open("/proc/self/statm") as file:
-            return int(file.read().split()[1]) * 4096
-
-    for _ in range(300):
-        stream.feed(x)
-        stream.feed(chunk)
-    before = resident()
-    for _ in range(20000):
-        stream.feed(x)
-    for _ in range(300):
-        stream.feed(chunk)
-    assert resident() - before < 2**20
-
-
 @pytest.mark.parametrize(
     ("source", "what"),
     [
@@ -394,13 +377,24 @@ def test_another_head_is_refused():
 
 @pytest.mark.parametrize("chunk", [(), (4,)], ids=["by steps", "by chunks"])
 def test_no_number_of_steps_takes_more_memory(chunk):
-    """A row of this state has 4 KiB: to keep one at each step would hold eight megabytes."""
-    stream, x, kept = Stream(recurrent("indrnn", hidden=1024)), torch.randn(*chunk, INPUT), []
+    """A row of this state has 4 KiB: to keep one at each step would hold eight megabytes. Other tests leave memory
+    behind that would be used first, so this is measured in a process of its own."""
+    code = f"""
+import json, torch
+from recurra.bench import endless
+from recurra.cells import CELLS
+from recurra.nn import Recurrent
+from recurra.streaming import Stream
 
-    def growth(work):
-        found = endless.held(work, 2000)
-        return {what: found["late"][what] - found["early"][what] for what in found["late"]}
+stream, x, kept = Stream(Recurrent(CELLS.get("indrnn"), 3, 1024)), torch.randn(*{chunk}, 3), []
 
-    flat, leaking = growth(lambda: stream.feed(x)), growth(lambda: kept.append(stream.feed(x)))
+def growth(work):
+    found = endless.held(work, 2000)
+    return {{what: found["late"][what] - found["early"][what] for what in found["late"]}}
+
+print(json.dumps([growth(lambda: stream.feed(x)), growth(lambda: kept.append(stream.feed(x)))]))
+"""
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    flat, leaking = json.loads(run.stdout)
     assert flat["resident"] < 2000 and flat["Python's"] < 500
     assert leaking["resident"] > 6000 and leaking["Python's"] > 1500

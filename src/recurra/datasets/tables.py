@@ -121,9 +121,9 @@ def _parallel(path: Path) -> dict[str, Path]:
 def _side_by_side(files: dict[str, Path], encoding: str) -> "pd.DataFrame":
     columns = {side: lines(decode(read_bytes(file), encoding, file)) for side, file in files.items()}
     longest, shortest = (pick(columns, key=lambda side: len(columns[side])) for pick in (max, min))
-    if (lines := len(columns[shortest])) != len(columns[longest]):
+    if (count := len(columns[shortest])) != len(columns[longest]):
         raise DataError(
-            f"{files[longest]}, line {lines + 1}: has no counterpart, as {files[shortest]} ends after {lines:,} lines "
+            f"{files[longest]}, line {count + 1}: has no counterpart, as {files[shortest]} ends after {count:,} lines "
             f"and this file has {len(columns[longest]):,}; parallel files need the same sentence in each line"
         )
     return frame_of(columns)

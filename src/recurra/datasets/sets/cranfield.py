@@ -46,8 +46,8 @@ def _read(files: Mapping[str, bytes]) -> dict[str, Columns]:
 
 
 def _body(title: str, text: str) -> str:
-    """The text without its title, which is where it mostly begins: a pair must not share it."""
-    return text.removeprefix(title).strip() or text
+    """The text without its title, with which it mostly begins, once even twice: a pair must not share it."""
+    return re.sub(rf"^({re.escape(title)}\s*)+", "", text) or text
 
 
 def _sentences(text: str) -> list[Pair]:
