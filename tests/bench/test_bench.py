@@ -6,7 +6,7 @@ import pytest
 import torch
 from typer.testing import CliRunner
 
-from recurra.bench import BENCHMARKS, Point, Spread, Target, _jax, _onnx, summary, translation
+from recurra.bench import BENCHMARKS, Point, Spread, Target, _jax, _onnx, summary, tagging, translation
 from recurra.bench._compare import Rounds, compare
 from recurra.bench._sides import Case, Sides
 from recurra.bench._training import Training
@@ -65,6 +65,28 @@ def test_both_sides_do_the_same_work(ragged, close):
         else:
             assert ours.numel() == theirs.numel()
             close(ours.sum(), theirs.sum())
+
+
+def test_both_taggers_are_the_same_network():
+    ours, theirs, model, plain, _ = tagging.sides(4, 5)
+    pairs = [
+        (plain.words, model.encoder.table),
+        (plain.characters, model.encoder.characters.table),
+        (plain.output, model.head.output),
+    ]
+    for mine, other in pairs:
+        mine.load_state_dict(other.state_dict())
+    for layer, both in ((plain.spelling, model.encoder.characters.layer), (plain.layer, model.trunk.layers[0])):
+        for end, one in (("l0", both.forwards), ("l0_reverse", both.backwards)):
+            weights = {"weight_ih": one.weight_ih, "bias_ih": one.bias_ih, "weight_hh": one.params["U"]}
+            for name, value in {**weights, "bias_hh": torch.zeros_like(one.bias_ih)}.items():
+                getattr(layer, f"{name}_{end}").data.copy_(value)
+    for name in ("transitions", "first", "last"):
+        weight = getattr(model.head.crf, name).data.normal_()
+        legal = model.head.crf.get_buffer({"transitions": "allowed", "first": "may_begin", "last": "may_end"}[name])
+        getattr(plain, name).data.copy_(weight.masked_fill(~legal, -1e4))
+    model.eval(), plain.eval()
+    torch.testing.assert_close(theirs(), ours())
 
 
 def test_flops_of_the_products():

@@ -71,8 +71,8 @@ class Plain(nn.Module):
         return ((alpha + self.last).logsumexp(1) - gold - self.first[tags[:, 0]] - self.last[ends]).sum()
 
 
-def sides(tokens: int, hidden: int) -> tuple[Callable[[], Tensor], Callable[[], Tensor], Model, Plain]:
-    """The loss of one batch of about ``tokens`` words, on our side and on torch's, and the two networks."""
+def sides(sentences: int, hidden: int) -> tuple[Callable[[], Tensor], Callable[[], Tensor], Model, Plain, int]:
+    """The loss of one batch, on our side and on torch's, the two networks, and how many words the batch has."""
     draw = random.Random(0)
     words = ["".join(draw.choices("abcdefghijklmnopqrstuvwxyz", k=draw.randint(1, 12))) for _ in range(WORDS)]
     text = Text.fit(TextConfig(characters=CHARACTERS), [words])
@@ -83,7 +83,7 @@ def sides(tokens: int, hidden: int) -> tuple[Callable[[], Tensor], Callable[[], 
     model = Model(ModelConfig("text", "tags", text.settings, trunk, HEADS.get("tags").config()), text, known)
     assert isinstance(model.head, Tags) and model.head.crf is not None and text.spelling is not None
     plain = Plain(model, text.size, width, hidden, text.spelling.alphabet.size)
-    lengths = [draw.randint(2, 45) for _ in range(max(1, tokens // 23))]
+    lengths = [draw.randint(2, 45) for _ in range(sentences)]
     x = text.encode_all([draw.choices(words, k=n) for n in lengths])
     tags = x.with_values(model.head.crf.best(x.with_values(torch.randn(len(x.values), len(labels)))))
     padded = x.to_padded(), tags.to_padded().long(), x.lengths
@@ -92,7 +92,7 @@ def sides(tokens: int, hidden: int) -> tuple[Callable[[], Tensor], Callable[[], 
         total: Tensor = model(x, tags, None)[0]
         return total
 
-    return ours, lambda: plain(*padded), model, plain
+    return ours, lambda: plain(*padded), model, plain, sum(lengths)
 
 
 def _training(module: nn.Module, loss: Callable[[], Tensor], tokens: int) -> Callable[[], float]:
@@ -111,20 +111,21 @@ def _training(module: nn.Module, loss: Callable[[], Tensor], tokens: int) -> Cal
 
 def jobs(options: Options) -> list[Job]:
     return [
-        Job(f"{tokens} tokens, H {hidden}", partial(measure, tokens, hidden, options))
-        for tokens in ((1024,) if options.quick else (512, 1024, 2048))
+        Job(f"{sentences} sentences, H {hidden}", partial(measure, sentences, hidden, options))
+        for sentences in options.batch or ((40,) if options.quick else (20, 40, 80))
         for hidden in options.hidden or (128,)
     ]
 
 
-def measure(tokens: int, hidden: int, options: Options) -> list[Point]:
-    ours, theirs, model, plain = sides(tokens, hidden)
-    rounds = compare(_training(model, ours, tokens), {PEER: _training(plain, theirs, tokens)}, options.rounds_or(3, 9))
+def measure(sentences: int, hidden: int, options: Options) -> list[Point]:
+    ours, theirs, model, plain, tokens = sides(sentences, hidden)
+    timers = _training(model, ours, tokens), _training(plain, theirs, tokens)
+    rounds = compare(timers[0], {PEER: timers[1]}, options.rounds_or(3, 9))
     speed = {side: f"{tokens * STEPS / min(seconds):,.0f}" for side, seconds in rounds.seconds.items()}
     place: dict[str, int | str] = {
-        "tokens": tokens,
+        "B": sentences,
         "H": hidden,
-        "tokens a second": f"{speed[PEER]}, {speed['recurra']}",
+        "tokens a second": f"{speed[PEER]} of torch.nn, {speed['recurra']} of ours",
     }
     return [Point("tagging", place, rounds.ratio(PEER), peer=PEER)]
 

@@ -12,7 +12,7 @@ TAGGING: dict[str, object] = {
     "trunk.embedding": 158,
     "trunk.input_dropout": 0.5,
     "trunk.dropout": 0.5,
-    "training.batch_tokens": 1024,
-    "training.rate": 4e-3,
+    "training.batch_tokens": 512,
+    "training.rate": 3e-3,
     "training.patience": 5,
 }
