@@ -218,6 +218,17 @@ class Model(nn.Module):
         steps = 0 if apart else EVALUATION_TOKENS // EVALUATION_STREAMS
         return self.batches(frame, where, tokens=EVALUATION_TOKENS, truncation=steps, shuffle=False)
 
+    def outputs(self, rows: Sequence[Any]) -> Iterator[tuple[Tensor, Ragged, Ragged, Tensor]]:
+        """Raw rows in batches: which rows these are, [B], encoded, every step's features, the last ones, [B, F].
+
+        To be used inside ``evaluating``.
+        """
+        for batch in Separate(self.encoded(rows), None, EVALUATION_TOKENS, shuffle=False).epoch(0, 0):
+            given = batch.inputs.to(self.device)
+            features, last, _ = self.features(given)
+            assert batch.rows is not None
+            yield batch.rows, given, features, last
+
     def predict(self, rows: Iterable[Any], *, explain: bool = False) -> list[dict[str, Any]]:
         """One prediction for each raw row (a text, ...), as plain values. Raises InputError for what is not a row.
 
@@ -226,15 +237,11 @@ class Model(nn.Module):
         if isinstance(rows, str):
             raise InputError("predict: expected a list of rows, got one str; put it into a list")
         rows = list(rows)
-        inputs = self.encoded(rows)
         results: list[dict[str, Any]] = [{}] * len(rows)
         with self.evaluating():
-            for batch in Separate(inputs, None, EVALUATION_TOKENS, shuffle=False).epoch(0, 0):
-                given = batch.inputs.to(self.device)
-                features, last, _ = self.features(given)
+            for which, given, features, last in self.outputs(rows):
                 found = self.head.explain(given, features, last) if explain else self.head.decode(features, last)
-                assert batch.rows is not None
-                for row, result in zip(batch.rows.tolist(), found, strict=True):
+                for row, result in zip(which.tolist(), found, strict=True):
                     results[row] = result
         if isinstance(self.modality, Tokens):
             pieces = map(self.modality.tokens, rows)

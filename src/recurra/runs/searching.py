@@ -107,4 +107,9 @@ class Searcher:
 
     def vectors(self, rows: Sequence[Any]) -> torch.Tensor:
         """[rows, D] float32."""
-        return torch.tensor([found["vector"] for found in self.model.predict(rows)])
+        found, order = [], []
+        with self.model.evaluating():
+            for which, _, features, last in self.model.outputs(rows):
+                order.append(which)
+                found.append(self.model.head.vectors(features, last).float().cpu())
+        return torch.cat(found)[torch.cat(order).argsort()]
