@@ -78,7 +78,7 @@ def _print(found: "list[Compared]") -> None:
     """A line a cell, the best first; those that failed last."""
     from recurra.cli._output import figure, print_table
 
-    def place(one: Compared) -> float:
+    def place(one: "Compared") -> float:
         assert one.objective is not None
         return one.metrics[one.objective.metric] * (-1 if one.objective.maximise else 1)
 
