@@ -118,6 +118,13 @@ def test_saved_and_loaded_is_itself(case, tmp_path):
     assert Model.load(tmp_path).predict(rows_of(case[0])) == net.predict(rows_of(case[0]))
 
 
+def test_its_size_is_known_without_its_weights(case):
+    net = model(*case)
+    with torch.device("meta"):
+        again = Model(net.config, net.modality, net.known)
+    assert again.parameter_count == net.parameter_count
+
+
 def test_learns_to_fit_four_rows(case):
     net = model(*case, **{"trunk.dropout": 0.0, "trunk.input_dropout": 0.0})
     net.eval()  # dropout of the head off as well

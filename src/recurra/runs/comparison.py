@@ -109,7 +109,10 @@ def compare(
                 tell(str(error))
                 yield Compared(name, own["trunk.hidden"], count, {}, None, 0.0, str(error), without, str(place))
                 continue
-            yield _compared(name, run, without)
+            found = _compared(name, run, without)
+            yield found
+            if found.reason == "interrupted":
+                return
 
     return each()
 
@@ -168,7 +171,10 @@ def _there(place: Path, own: dict[str, Any]) -> Run | None:
             f"{place}: a run of {trunk.cell} with {trunk.hidden} hidden units, not of {own['trunk.cell']} with "
             f"{own['trunk.hidden']}; compare into another folder"
         )
-    return load(place) if (place / "metrics.jsonl").exists() and read(place).evaluation else None
+    if not (place / "metrics.jsonl").exists():
+        return None
+    events = read(place)
+    return load(place) if events.evaluation and events.end and events.end["reason"] != "interrupted" else None
 
 
 def _compared(name: str, run: Run, without: tuple[str, ...]) -> Compared:
