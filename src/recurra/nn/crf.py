@@ -53,7 +53,8 @@ class CRF(nn.Module):
             if legal.shape != shape or legal.dtype != torch.bool:
                 raise ShapeError(name, f"{list(shape)} torch.bool", f"{list(legal.shape)} {legal.dtype}")
             self.register_buffer(name, legal, persistent=False)
-        self._check_lengths()
+        if not self.transitions.is_meta:  # there are no values then
+            self._check_lengths()
 
     def _check_lengths(self) -> None:
         allowed, reached, may_end = (self.get_buffer(name) for name in ("allowed", "may_begin", "may_end"))
