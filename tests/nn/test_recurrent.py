@@ -129,6 +129,7 @@ def test_weights_round_trip_and_one_layer_is_named_plainly():
             lambda: Recurrent(gru, 3, 4)(Ragged.from_list([torch.zeros(2, 3)]), State({"h": torch.zeros(2, 4)})),
             r"state h: expected \[1, 4\] .* got \[2, 4\]",
         ),
+        (lambda: Recurrent(lstm, 3, 5, bias=False, gate_bias={"f": 1.0}), "gate_bias: expected none without bias"),
     ],
 )
 def test_misuse_is_refused_in_one_line(make, message):

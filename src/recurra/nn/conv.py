@@ -60,7 +60,7 @@ class Convolutional(Layer):
         if frame is not None:
             check_sizes(**dict(zip(("frame height", "frame width"), frame, strict=True)))
         self.projection_size = projected_units(cell, hidden_size, projection_size)
-        self.gate_bias = gate_biases(cell, gate_bias)
+        self.gate_bias = gate_biases(cell, gate_bias, bias)
         self.cell, self.input_size, self.hidden_size, self.kernel_size = cell, input_size, hidden_size, kernel_size
         self.frame, self.reverse = frame, reverse
         self.state_sizes = cell.sizes(hidden_size, projection_size)

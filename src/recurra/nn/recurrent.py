@@ -103,7 +103,7 @@ class Recurrent(Layer):
             check_probability("zoneout", rate)
         self.cell, self.input_size, self.hidden_size, self.reverse = cell, input_size, hidden_size, reverse
         self.projection_size = projected_units(cell, hidden_size, projection_size)
-        self.gate_bias = gate_biases(cell, gate_bias)
+        self.gate_bias = gate_biases(cell, gate_bias, bias)
         if weight_drop and not any(len(p.sizes) == 2 for p in cell.params.values()):
             raise InputError(f"weight_drop: expected 0, as {cell.name} has no recurrent matrix, got {weight_drop}")
         has_heads = any(p.heads for p in cell.params.values())
@@ -348,8 +348,13 @@ def projected_units(cell: Cell, hidden: int, projected: int) -> int:
     return projected
 
 
-def gate_biases(cell: Cell, given: Mapping[str, float] | None) -> dict[str, float]:
-    """What gates' biases start from, the cell's own and those given. Raises UnknownNameError."""
+def gate_biases(cell: Cell, given: Mapping[str, float] | None, bias: bool) -> dict[str, float]:
+    """What gates' biases start from, the cell's own and those given.
+
+    Raises UnknownNameError, or InputError for a layer without biases.
+    """
+    if given and not bias:
+        raise InputError(f"gate_bias: expected none without bias, got {dict(given)}")
     for gate in given or {}:
         if gate not in cell.gates:
             raise UnknownNameError(f"gate of {cell.name}", gate, cell.gates)
