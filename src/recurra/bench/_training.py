@@ -47,9 +47,9 @@ class Training:
         run = torch.compile(_loop, dynamic=False, fullgraph=True, backend=backend)
 
         def looped() -> Tensor:
-            x = self.values.view(self.batch, self.steps, -1)
             states = tuple(layer.initial_state(self.batch)[name] for name in layer.cell.states)
-            return run(layer.cell, x, layer.weight_ih, layer.bias_ih, layer.cell_weights(training=True), states)
+            weights = layer.weight_ih, layer.bias_ih, layer.cell_weights(training=True)
+            return run(layer.cell, self.values, self.steps, *weights, states)
 
         worst = float((looped() - layer(self.x)[0].values).detach().abs().max())
         if worst > 1e-4:
@@ -63,11 +63,17 @@ class Training:
 
 
 def _loop(
-    cell: Cell, x: Tensor, weight: Tensor, bias: Tensor | None, params: Mapping[str, Tensor], states: tuple[Tensor, ...]
+    cell: Cell,
+    x: Tensor,
+    steps: int,
+    weight: Tensor,
+    bias: Tensor | None,
+    params: Mapping[str, Tensor],
+    states: tuple[Tensor, ...],
 ) -> Tensor:
-    """x: [B, T, I]. Returns the output, [B * T, size]."""
+    """x: [B * T, I]. Returns the output, [B * T, size]."""
     outputs = []
-    for wx in linear(x, weight, bias).unbind(1):
+    for wx in linear(x, weight, bias).unflatten(0, (-1, steps)).unbind(1):
         states = cell(wx, *states, **params)
         outputs.append(states[0])
     return torch.stack(outputs, 1).flatten(0, 1)
