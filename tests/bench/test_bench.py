@@ -159,8 +159,8 @@ def test_jax_does_the_same_work(kind, train):
     _jax.whole(sides.theirs, sides.padded, train)()
 
 
-@pytest.mark.parametrize("name", CELLS.names())
-def test_every_cells_python_goes_through_torch_compile_whole(name):
+@pytest.mark.parametrize("name", ["rnn-tanh", "lstm-layer-norm", "sru"])
+def test_a_cells_python_goes_through_torch_compile_whole(name):
     c = CELLS.get(name)
     layer, training = Recurrent(c, 4, 4, projection_size=2 if c.projects else 0), Training(2, 3, 4)
     # Any other backend takes the same graph, this one without a C++ compiler.

@@ -48,15 +48,8 @@ class Training:
 
         def looped() -> Tensor:
             states = tuple(layer.initial_state(self.batch)[name] for name in layer.cell.states)
-            return run(
-                layer.cell,
-                self.values,
-                self.steps,
-                layer.weight_ih,
-                layer.bias_ih,
-                layer.cell_weights(training=True),
-                states,
-            )
+            weights = layer.weight_ih, layer.bias_ih, layer.cell_weights(training=True)
+            return run(layer.cell, self.values, self.steps, *weights, states)
 
         worst = float((looped() - layer(self.x)[0].values).detach().abs().max())
         if worst > 1e-4:
