@@ -41,7 +41,7 @@ def search(step: Step, state: State, end: int, limits: Tensor, *, beam: int, alp
     """
     count, device = len(state), limits.device
     owners = torch.arange(count, device=device)
-    scores = torch.zeros(count, dtype=torch.float64, device=device)
+    scores = torch.zeros(count, dtype=state[state.names[0]].dtype, device=device)
     written = torch.full((count, 1), end, device=device)
     room = torch.full((count,), beam, device=device)
     found: list[list[Written]] = [[] for _ in range(count)]

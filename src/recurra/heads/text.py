@@ -115,7 +115,8 @@ class Text(Head):
     def _inputs(self, targets: Ragged) -> Ragged:
         """What the decoder reads to write these: each step's is the unit before, and the first one's the end."""
         before = targets.values.roll(1).index_fill(0, targets.offsets[:-1], self.modality.end_id)
-        return self.input_dropout.forward(targets.with_values(self.input(before)))
+        read: Ragged = self.input_dropout(targets.with_values(self.input(before)))
+        return read
 
     def loss(self, features: Ragged, last: Tensor, targets: Ragged) -> tuple[Tensor, float]:
         return self.nats(features, last, targets, self.settings.label_smoothing), float(len(targets.values))
