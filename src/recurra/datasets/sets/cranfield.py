@@ -74,7 +74,7 @@ def _columns(pairs: list[Pair]) -> Columns:
 CRANFIELD = Dataset(
     name="cranfield",
     summary="abstracts on aerodynamics, and questions with the abstracts that answer them",
-    size="1,398 abstracts, 225 questions (the test), 1,612 answers",
+    size="1,398 abstracts, 225 questions (the test), 1,611 answers",
     task="search",
     licence="not stated; for research",
     source="Cleverdon 1967, https://doi.org/10.1108/eb050097",
