@@ -246,14 +246,13 @@ def test_cranfields_questions_are_for_the_test_alone() -> None:
     assert splits.test is not None
     questions = set(splits.test["text"]) - {""}
     assert len(questions) == 225
-    # Every document is searched, in every part; and what a title has to find does not begin with it.
+    # Every document is searched, in both parts; and nothing to be found begins with its title.
     for frame in (splits.valid, splits.test):
         assert frame["other"].nunique() == 1_398
     learned = pd.concat([splits.train, splits.valid])
     assert questions.isdisjoint(learned["text"])
-    assert not any(
-        text and other.startswith(text) for text, other in zip(learned["text"], learned["other"], strict=True)
-    )
+    pairs = zip(learned["text"], learned["other"], strict=True)
+    assert not any(text and other.startswith(text) for text, other in pairs)
 
 
 def test_sicks_scores_are_its_own() -> None:

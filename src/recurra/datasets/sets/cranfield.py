@@ -5,7 +5,8 @@ abstract, and a sentence to the abstract it was taken out of (the inverse cloze 
 https://arxiv.org/abs/1906.00300). One title in ten is held out to choose the best weights by.
 
 A row without a ``text`` is a document that is searched and answers none of the split's questions. Judgements of 1 to 4
-count as relevant; the others, -1, name documents of no interest. Two of the 1,400 documents are empty and left out.
+count as relevant; the others, -1, name documents of no interest. Two of the 1,400 documents are empty and left out,
+with the one judgement of 1 to 4 that names one of them.
 """
 
 import re
@@ -31,7 +32,7 @@ def _read(files: Mapping[str, bytes]) -> dict[str, Columns]:
     records = _records(files["documents"].decode())
     documents = {i: record["W"] for i, record in enumerate(records, 1) if record["W"]}
     bodies = {i: _body(records[i - 1]["T"], text) for i, text in documents.items()}
-    titles = {i: (records[i - 1]["T"], bodies[i]) for i in documents}
+    titles = {i: (records[i - 1]["T"], body) for i, body in bodies.items() if body != records[i - 1]["T"]}
     held_out = {i: pair for i, pair in titles.items() if i % _HELD_OUT == 0}
     learned = [pair for i, pair in titles.items() if i not in held_out]
     sentences = [pair for text in bodies.values() for pair in _sentences(text)]
@@ -46,8 +47,8 @@ def _read(files: Mapping[str, bytes]) -> dict[str, Columns]:
 
 
 def _body(title: str, text: str) -> str:
-    """The text without its title, with which it mostly begins, once even twice: a pair must not share it."""
-    return re.sub(rf"^({re.escape(title)}\s*)+", "", text) or text
+    """The text without its title, with which it mostly begins, once or twice: a pair must not share it."""
+    return re.sub(rf"^(?:{re.escape(title)} ?)+", "", text) or text
 
 
 def _sentences(text: str) -> list[Pair]:
@@ -73,7 +74,7 @@ def _columns(pairs: list[Pair]) -> Columns:
 CRANFIELD = Dataset(
     name="cranfield",
     summary="abstracts on aerodynamics, and questions with the abstracts that answer them",
-    size="1,398 abstracts, 225 questions (the test), 1,612 answers",
+    size="1,398 abstracts, 225 questions (the test), 1,611 answers",
     task="search",
     licence="not stated; for research",
     source="Cleverdon 1967, https://doi.org/10.1108/eb050097",
