@@ -1,10 +1,13 @@
-"""Writes docs/cells.md: each cell's equations, typeset from its definition, its parameters and its source.
+"""Writes docs/cells.md: each cell's equations, typeset from its definition, its parameters, source and speed.
 
 .venv/bin/python scripts/cells_page.py
+
+How fast each is comes from benchmarks/cells.jsonl, which holds what COMMAND printed.
 """
 
 import ast
 import inspect
+import json
 import re
 import sys
 import textwrap
@@ -12,18 +15,40 @@ from pathlib import Path
 
 from recurra.cells import CELLS, Cell
 
-PAGE = Path(__file__).parent.parent / "docs" / "cells.md"
+ROOT = Path(__file__).parent.parent
+PAGE, MEASURED = ROOT / "docs" / "cells.md", ROOT / "benchmarks" / "cells.jsonl"
+COMMAND = "recurra bench cells --hidden 128 --threads 1 --compile --json > benchmarks/cells.jsonl"
 
 HEAD = """# Cells
 
-<!-- Written by scripts/cells_page.py from the cells' definitions. Change a cell there, then run the script. -->
+<!-- Written by scripts/cells_page.py from the cells' files and benchmarks/cells.jsonl. Change those, then run it. -->
 
 Every cell is a file of a few equations, and all of them are compiled the same way. The equations below are typeset from
 those files. *wx* stands for the projected input of a gate, its bias included; a prime marks what is new after the step.
 Weights are counted for I input features and H hidden units, with the bias of the input projection.
 
-How long each takes beside the others: `recurra bench cells`. How to add one: [Add a cell](how-to/add-a-cell.md).
+How to add one: [Add a cell](how-to/add-a-cell.md).
 """
+
+SPEED = """## How fast
+
+A training step, forward and backward, of B 32, T 100 and H 128; measured by `{command}` on {machine}.
+
+*step*: its milliseconds. *of plain*: how many times as long it takes as the plain cell of as many gates (rnn-tanh,
+li-gru, gru, lstm), with equal lengths and with lengths from 1 to T. *over Python*: how many times as fast it is as its
+own Python, step by step, and as that under `torch.compile` (20 steps). *over lstm*: how many times as fast as the LSTM
+a cell without matrix products trains on one sequence of 4,096 steps. Empty: not measured.
+"""
+# Where a point of a group stands, and which columns say how much slower instead of faster.
+COLUMNS = {
+    "dense, a step": "step",
+    "dense / plain": "of plain",
+    "ragged / plain": "of plain, ragged",
+    "dense / its Python, step by step": "over Python",
+    "dense / its Python compiled": "over torch.compile",
+    "long / lstm": "over lstm, 4,096 steps",
+}
+SLOWER = ("of plain", "of plain, ragged")
 
 FUNCTIONS = {"sigmoid": "σ", "softplus": "softplus", "norm": "norm", "maximum": "max", "tanh": "tanh", "exp": "exp"}
 GREEK = {"decay": "λ"}
@@ -31,14 +56,36 @@ GREEK = {"decay": "λ"}
 
 def page() -> str:
     """The whole page."""
-    return "\n".join([HEAD, *(_section(name, cell) for name, cell in CELLS.all().items())])
+    return "\n".join([HEAD, _speeds(), *(_section(name, cell) for name, cell in CELLS.all().items())])
+
+
+def _speeds() -> str:
+    """What was measured, as a table: a row for each cell."""
+    if not MEASURED.exists():
+        return f"## How fast\n\nNot measured yet: `{COMMAND}`.\n"
+    (first, *rest) = [json.loads(line) for line in MEASURED.read_text(encoding="utf-8").splitlines()]
+    found: dict[tuple[str, str], str] = {}
+    for point in (line for line in rest if "place" in line):
+        for group, column in COLUMNS.items():
+            if point["group"].endswith(group):
+                value = point["median"]
+                found[point["place"]["cell"], column] = (
+                    f"{1000 * value:.1f} ms"
+                    if point["unit"] == "s"
+                    else f"{1 / value if column in SLOWER else value:.2f}"
+                )
+    table = [["cell", *COLUMNS.values()], ["---"] * (1 + len(COLUMNS))]
+    table += [[name, *(found.get((name, column), "") for column in COLUMNS.values())] for name in CELLS.names()]
+    rows = "\n".join(f"| {' | '.join(row)} |" for row in table)
+    machine = ", ".join(f"{name} {value}" for name, value in first["machine"].items())
+    return f"{SPEED.format(command=COMMAND, machine=machine)}\n{rows}\n"
 
 
 def _section(name: str, cell: Cell) -> str:
     text = inspect.cleandoc(sys.modules[cell.__module__].__doc__ or "")
     title, rest = text.split("\n", 1)
-    # What follows the equations: where they are from, and what else is to be said.
-    notes = rest.rsplit("\n\n", 1)[-1] if "\n    " in rest else rest
+    # What follows the equations: where they are from, what else is to be said, and when to choose the cell.
+    *_, notes, choice = rest.split("\n\n")
     notes = re.sub(r"(https://[^\s,;)]+[^\s,;).])", r"<\1>", " ".join(notes.split()))
     lines = "\n".join(f"<mtr>{_cell('right', left)}{_cell('left', right)}</mtr>" for left, right in _equations(cell))
     return f"""## {name}
@@ -50,6 +97,8 @@ def _section(name: str, cell: Cell) -> str:
 </mtable></math>
 
 {_weights(cell)} {notes}
+
+{" ".join(choice.split())}
 """
 
 

@@ -11,10 +11,10 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 from recurra.datasets import DATASETS, DataConfig
 from recurra.heads import HEADS
 from recurra.modalities import MODALITIES
-from recurra.model import TrunkConfig
 from recurra.tasks import TASKS
 from recurra.tasks.base import BRIEF_MINUTES
 from recurra.training import TrainingConfig
+from recurra.trunk import TrunkConfig
 
 PAGE = Path(__file__).parent.parent / "docs" / "reference" / "settings.md"
 

@@ -31,7 +31,16 @@ def folder(tmp_path):
     words = {"up": ("fine", "great", "lovely"), "down": ("awful", "dull", "poor")}
     rows = [f"a {words[label][i % 3]} film {i},{label}" for i in range(30) for label in words]
     (tmp_path / "reviews.csv").write_text("review,stars\n" + "\n".join(rows) + "\n")
-    (tmp_path / "text.txt").write_text("the cat sat on the mat\n" * 60)
+    asked = [f"where is room {i},room {i} is on floor {i % 3}" for i in range(30)]
+    (tmp_path / "questions.csv").write_text("question,answer\n" + "\n".join(asked) + "\n")
+    (tmp_path / "text.txt").write_text("".join(f"the cat sat on the mat {i}\n" for i in range(60)))
+    names = ("Ada", "Rome", "Mary Ann")
+    tags = ("B-PER", "B-LOC", "B-PER I-PER")
+    sentences = [
+        [(f"I{i}", "O"), ("saw", "O"), *zip(names[i % 3].split(), tags[i % 3].split(), strict=True)] for i in range(30)
+    ]
+    lines = ("".join(f"{word} {tag}\n" for word, tag in sentence) for sentence in sentences)
+    (tmp_path / "names.conll").write_text("\n".join(lines))
     with contextlib.chdir(tmp_path):
         yield tmp_path
 

@@ -9,8 +9,8 @@ import tomli_w
 import recurra
 from recurra.config import from_dict, to_dict
 from recurra.errors import InputError, UnknownNameError
-from recurra.model import TrunkConfig
 from recurra.nn import Bidirectional
+from recurra.trunk import TrunkConfig
 
 
 def kept(trunk):

@@ -24,7 +24,7 @@ def test_the_page_of_cells_is_what_its_script_writes():
     script = runpy.run_path(str(ROOT / "scripts" / "cells_page.py"))
     page = script["PAGE"].read_text(encoding="utf-8")
     assert page == script["page"](), "run .venv/bin/python scripts/cells_page.py"
-    assert page.count("<math") == page.count("Weights: ") == len(CELLS.names())
+    assert page.count("<math") == page.count("Weights: ") == page.count("\nChoose it ") == len(CELLS.names())
 
 
 def test_every_section_has_its_settings(script):

@@ -4,9 +4,9 @@ import json
 import tomllib
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import tomli_w
 import torch
@@ -14,23 +14,15 @@ from safetensors import SafetensorError
 from safetensors.torch import load_model, save_model
 from torch import Tensor, nn
 
-from recurra.cells import CELLS, Cell
-from recurra.config import from_dict, setting, to_dict
-from recurra.errors import DataError, InputError, MissingFileError, RunError, UnknownNameError
+from recurra.config import from_dict, to_dict
+from recurra.errors import DataError, InputError, MissingFileError, RunError
 from recurra.files import atomic
 from recurra.heads import HEADS, Meter
 from recurra.modalities import MODALITIES, Modality, Tokens
-from recurra.nn import (
-    Bidirectional,
-    Dropout,
-    Recurrent,
-    Stack,
-    activation_penalty,
-    embedding_dropout,
-    slowness_penalty,
-)
+from recurra.nn import Dropout, activation_penalty, embedding_dropout, slowness_penalty
 from recurra.sequences import Ragged, State
 from recurra.sequences.batches import Batch, Separate, Streams, Targets
+from recurra.trunk import TrunkConfig
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -44,98 +36,6 @@ EVALUATION_TOKENS = 4096
 
 # Small data make small batches: an epoch of two steps learns nothing.
 LEAST_BATCHES, LEAST_TOKENS = 20, 128
-
-
-@dataclass(frozen=True)
-class TrunkConfig:
-    """Settings of the recurrent layers."""
-
-    cell: str | tuple[str, ...] = setting("lstm", "the cell of all layers, or of each, the lowest first")
-    layers: int = setting(1, "layers on top of each other; a list of cells or of hidden units says it itself")
-    hidden: int | tuple[int, ...] = setting(256, "hidden units of each layer and direction, one for all or a list")
-    embedding: int = setting(
-        0, "width of the input vectors; 0: of tokens as many as the lowest layer's units, of series as many as channels"
-    )
-    projection: int = setting(0, "output units of a cell that projects its state; 0: half as many as hidden")
-    gate_bias: dict[str, float] = field(
-        default_factory=dict, metadata={"help": "what a gate's bias starts at, such as f = 1.0; else as the cell says"}
-    )
-    residual: bool = setting(False, "a layer above the first that is as wide as its input adds it to its output")
-    bidirectional: bool = setting(False, "read in both directions")
-    merge: Literal["concat", "sum", "mean", "mul"] = setting("concat", "how the two directions are joined")
-    input_dropout: float = setting(0.0, "share of the input vectors' elements dropped in training")
-    embedding_dropout: float = setting(0.0, "share of the vocabulary whose vectors are dropped, anew each batch")
-    dropout: float = setting(0.0, "share of each layer's output dropped in training")
-    output_dropout: float = setting(-1.0, "share of the last layer's output dropped in training; -1: as dropout")
-    variational: bool = setting(False, "all of them drop the same elements at every step of a sequence")
-    recurrent_dropout: float = setting(0.0, "share of what enters a recurrent product dropped, the same at every step")
-    zoneout: float = setting(0.0, "how likely a unit keeps its state of the step before, in training")
-    weight_drop: float = setting(0.0, "share of the recurrent matrices' elements dropped in training")
-    activation_penalty: float = setting(0.0, "weight of the mean square of the outputs in the loss (Merity 2017)")
-    slowness_penalty: float = setting(0.0, "weight of the mean square of the outputs' change from step to step")
-    clip_gradient: float = setting(0.0, "bound of each element of the gradient from step to step; 0: none")
-    learned_state: bool = setting(False, "the initial state is learned; else it is zero")
-    chrono: float = setting(0.0, "start the gates' biases for memories of about this many steps; 0: as the cell says")
-    heads: int = setting(1, "parts of the units that do not hear each other, for cells that have heads")
-
-    def __post_init__(self) -> None:
-        for name, least in (("layers", 1), ("hidden", 1), ("heads", 1), ("embedding", 0), ("projection", 0)):
-            value = getattr(self, name)
-            if value == () or min(value if isinstance(value, tuple) else [value]) < least:
-                raise InputError(f"trunk.{name}: expected at least {least}, got {value}")
-        counts = {len(value) for value in (self.cell, self.hidden) if isinstance(value, tuple)}
-        if counts and len(counts | {self.layers} - {1}) > 1:
-            got = f"cell {self.cell}, hidden {self.hidden}, layers {self.layers}"
-            raise InputError(f"trunk: expected one entry for each layer in a list, got {got}")
-        if self.output_dropout != -1 and not 0 <= self.output_dropout < 1:
-            raise InputError(f"trunk.output_dropout: expected 0 up to but not 1, or -1, got {self.output_dropout}")
-        for name in ("activation_penalty", "slowness_penalty"):
-            if getattr(self, name) < 0:
-                raise InputError(f"trunk.{name}: expected 0 or more, got {getattr(self, name)}")
-        for name in ("input_dropout", "embedding_dropout", "dropout", "recurrent_dropout", "zoneout", "weight_drop"):
-            if not 0 <= getattr(self, name) < 1:
-                raise InputError(f"trunk.{name}: expected 0 up to but not 1, got {getattr(self, name)}")
-
-    @property
-    def each(self) -> list[tuple[Cell, int]]:
-        """Cell and hidden units of every layer, the lowest first. Raises UnknownNameError."""
-        count = next((len(value) for value in (self.cell, self.hidden) if isinstance(value, tuple)), self.layers)
-        cells = self.cell if isinstance(self.cell, tuple) else [self.cell] * count
-        hidden = self.hidden if isinstance(self.hidden, tuple) else [self.hidden] * count
-        return list(zip(map(CELLS.get, cells), hidden, strict=True))
-
-    def build(self, width: int) -> Stack:
-        """The layers over input vectors of this width."""
-        gates = {gate: None for cell, _ in self.each for gate in cell.gates}
-        for gate in self.gate_bias:
-            if gate not in gates:
-                raise UnknownNameError(f"gate of {', '.join(cell.name for cell, _ in self.each)}", gate, gates)
-
-        def recurrent(cell: Cell, hidden: int, reverse: bool = False) -> Recurrent:
-            return Recurrent(
-                cell,
-                width,
-                hidden,
-                projection_size=(self.projection or max(1, hidden // 2)) if cell.projects else 0,
-                reverse=reverse,
-                gate_bias={gate: bias for gate, bias in self.gate_bias.items() if gate in cell.gates},
-                heads=self.heads,
-                chrono=self.chrono,
-                learned_state=self.learned_state,
-                recurrent_dropout=self.recurrent_dropout,
-                zoneout=self.zoneout,
-                weight_drop=self.weight_drop,
-                clip_gradient=self.clip_gradient,
-            )
-
-        layers: list[Recurrent | Bidirectional] = []
-        for cell, hidden in self.each:
-            layer: Recurrent | Bidirectional = recurrent(cell, hidden)
-            if self.bidirectional:
-                layer = Bidirectional(recurrent(cell, hidden), recurrent(cell, hidden, reverse=True), merge=self.merge)
-            layers.append(layer)
-            width = layer.output_size
-        return Stack(layers, dropout=self.dropout, variational=self.variational, residual=self.residual)
 
 
 @dataclass(frozen=True)
@@ -178,8 +78,7 @@ class Model(nn.Module):
             raise InputError(f"trunk.embedding_dropout: expected 0, as {config.input} has no vocabulary")
         width = config.trunk.embedding or modality.natural_width(config.trunk.each[0][1])
         head = HEADS.get(config.output)
-        if head.running and config.trunk.bidirectional:
-            raise InputError("trunk.bidirectional: a model of the next token must not read it beforehand; use false")
+        head.check(config.head, config.trunk)
         self.encoder = modality.encoder(width)
         variational = config.trunk.variational
         self.input_dropout = Dropout(config.trunk.input_dropout, variational=variational)
@@ -242,7 +141,7 @@ class Model(nn.Module):
         for a head that reads running text, unless ``truncation`` is 0, and rows apart otherwise. ``where`` names the
         data in errors. spread: of the streams' drawn truncation."""
         rows = list(frame[self.modality.role])
-        inputs = self.begun(rows) if self.head.running else self.modality.encode_all(rows)
+        inputs = self.encoded(rows)
         wanted = self.head.targets(frame, where)
         steps = inputs.lengths + wanted.lengths if self.head.unaligned else inputs.lengths
         if shuffle:
@@ -250,7 +149,7 @@ class Model(nn.Module):
         if not self.head.running:
             if self.head.aligned:
                 self._check_aligned(inputs, wanted, frame, where)
-            return Separate(inputs, wanted, tokens, shuffle=shuffle, steps=steps)
+            return Separate(inputs, inputs if wanted is None else wanted, tokens, shuffle=shuffle, steps=steps)
         if truncation:
             streams = max(1, tokens // truncation)
             return Streams(inputs.values, streams, truncation, shuffle=shuffle, spread=spread)
@@ -273,14 +172,18 @@ class Model(nn.Module):
                 "--set modality.unit=space; modality.max_length must not cut it)"
             )
 
-    def begun(self, rows: Sequence[Any]) -> Ragged:
-        """Rows as a head that predicts what comes next reads them: encoded, each after an end token."""
+    def encoded(self, rows: Sequence[Any]) -> Ragged:
+        """Rows as the head reads them: encoded, each between end tokens where it wants them."""
+        found, head = self.modality.encode_all(rows), self.head
+        if not (head.begun or head.ended):
+            return found
         end = torch.tensor([self.tokens.end_id])
-        return Ragged.from_list([torch.cat([end, row]) for row in self.modality.encode_all(rows).unbind()])
+        before, after = [end] * head.begun, [end] * head.ended
+        return Ragged.from_list([torch.cat([*before, row, *after]) for row in found.unbind()])
 
     def running(self, rows: Sequence[Any]) -> Tensor:
         """All rows as one running sequence, [N + 1], with an end token at its start and between two rows."""
-        return self.begun(rows).values
+        return self.encoded(rows).values
 
     @contextmanager
     def evaluating(self) -> Iterator[None]:
@@ -323,7 +226,7 @@ class Model(nn.Module):
         if isinstance(rows, str):
             raise InputError("predict: expected a list of rows, got one str; put it into a list")
         rows = list(rows)
-        inputs = self.begun(rows) if self.head.running else self.modality.encode_all(rows)
+        inputs = self.encoded(rows)
         results: list[dict[str, Any]] = [{}] * len(rows)
         with self.evaluating():
             for batch in Separate(inputs, None, EVALUATION_TOKENS, shuffle=False).epoch(0, 0):
@@ -333,8 +236,9 @@ class Model(nn.Module):
                 assert batch.rows is not None
                 for row, result in zip(batch.rows.tolist(), found, strict=True):
                     results[row] = result
-        if self.head.aligned and isinstance(self.modality, Tokens):
-            return [{"tokens": self.modality.tokens(row), **result} for row, result in zip(rows, results, strict=True)]
+        if isinstance(self.modality, Tokens):
+            pieces = map(self.modality.tokens, rows)
+            return [self.head.said(tokens, result) for tokens, result in zip(pieces, results, strict=True)]
         return results
 
     def save(self, folder: str | Path) -> None:

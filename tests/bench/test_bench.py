@@ -6,12 +6,14 @@ import pytest
 import torch
 from typer.testing import CliRunner
 
-from recurra.bench import BENCHMARKS, Point, Spread, Target, _jax, _onnx, summary
+from recurra.bench import BENCHMARKS, Point, Spread, Target, _jax, _onnx, summary, translation
 from recurra.bench._compare import Rounds, compare
 from recurra.bench._sides import Case, Sides
+from recurra.bench._training import Training
 from recurra.cells import CELLS
 from recurra.cli import application
 from recurra.export import onnx_graph
+from recurra.nn import Recurrent
 
 TINY = ["--batch", "2", "--steps", "3", "--hidden", "5", "--cells", "gru", "--rounds", "1", "--quick", "--json"]
 
@@ -135,6 +137,15 @@ def test_jax_does_the_same_work(kind, train):
     _jax.whole(sides.theirs, sides.padded, train)()
 
 
+@pytest.mark.parametrize("name", CELLS.names())
+def test_every_cells_python_goes_through_torch_compile_whole(name):
+    c = CELLS.get(name)
+    layer, training = Recurrent(c, 4, 4, projection_size=2 if c.projects else 0), Training(2, 3, 4)
+    # Any other backend takes the same graph, this one without a C++ compiler.
+    work = training.compiled(layer, backend="aot_eager")
+    assert [g.shape for g in work()] == [g.shape for g in training.step(layer)()]
+
+
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
@@ -150,3 +161,15 @@ def test_wrong_calls(arguments, says):
     result = CliRunner().invoke(application(), ["bench", *arguments])
     assert result.exit_code != 0
     assert says in (str(result.exception) + " ".join(result.output.replace("│", " ").split()))
+
+
+def test_both_sides_of_translation_are_one_network(close):
+    model = translation.network(hidden=8, dropout=0.0).double().eval()
+    source, target = translation.pairs(4, 6)
+    net = translation.peer(model).double().eval()
+    ours, theirs = model(source, target)[0], translation.plain(net, source, target)()
+    close(theirs, ours)
+    ours.backward()
+    theirs.backward()
+    close(net.embedding.weight.grad, model.encoder.weight.grad)
+    close(net.decoder.weight_hh_l0.grad, model.head.decoder.layers[0].recurrent.params["U"].grad)

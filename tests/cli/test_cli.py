@@ -140,10 +140,32 @@ def test_generates(folder):
     assert recurra(*call, cwd=folder).stdout == first.stdout
 
 
+def test_searches_documents_that_are_given_once(folder):
+    asked = [f"where is room {i},room {i} is on floor {i % 3}" for i in range(40)]
+    (folder / "questions.csv").write_text("question,answer\n" + "\n".join(asked) + "\n")
+    (folder / "rooms.csv").write_text("key,text\n" + "".join(f"k{i},room {i} is on floor {i % 3}\n" for i in range(9)))
+    column = ["--column", "other=answer"]
+    result = recurra("train", "search", "questions.csv", *column, "--out", "rooms", "--epochs", "2", *SMALL, cwd=folder)
+    assert result.returncode == 0, result.stderr
+    assert fails("search", "rooms", "room 3", cwd=folder).endswith("(--data FILE)")
+    data = ["--data", "rooms.csv", "--column", "id=key"]
+    made = recurra("search", "rooms", "room 3 is on floor 0", *data, "--top", "2", "--json", cwd=folder)
+    assert made.returncode == 0 and "9 documents of rooms.csv: index in rooms/index" in made.stderr
+    hits = [json.loads(line) for line in made.stdout.splitlines()]
+    assert [hit["rank"] for hit in hits] == [1, 2] and hits[0]["id"] == "k3"
+    again = recurra("search", "rooms", "room 3 is on floor 0", "--hybrid", cwd=folder)
+    assert again.returncode == 0 and again.stderr == ""
+    assert again.stdout.splitlines()[1].split()[2:] == ["k3", "room", "3", "is", "on", "floor", "0"]
+    assert "give both" in fails("search", "rooms", "room", "--column", "id=key", cwd=folder)
+    assert "only vectors are searched" in fails("search", "sentiment", "film", "--data", "rooms.csv", cwd=folder)
+    vector = recurra("predict", "rooms", "room 3", cwd=folder).stdout.split("\t")[0].split()
+    assert sum(float(element) ** 2 for element in vector) == pytest.approx(1, abs=1e-2)
+
+
 def test_rebuilds_the_report(folder):
     (folder / "sentiment" / "report.html").unlink()
     assert recurra("report", "sentiment", cwd=folder).stdout.strip().endswith("report.html")
-    assert "most wrong" in (folder / "sentiment" / "report.html").read_text().lower()
+    assert "what was trained on what" in (folder / "sentiment" / "report.html").read_text().lower()
 
 
 @pytest.mark.parametrize(

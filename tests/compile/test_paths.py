@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from recurra.cells import CELLS, cell
-from recurra.compile import cpu, path, reference, torch_kernels
+from recurra.compile import cpu, path, reference, torch_kernels, without_kernels
 from recurra.nn import GRU, Bidirectional, Recurrent
 from recurra.sequences import Ragged
 
@@ -125,3 +125,11 @@ def test_autocast_computes_in_bfloat16(name, lengths, close):
     close(layer.last(final).float().bfloat16(), layer.last(expected_final).bfloat16())
     y.values.float().sum().backward()
     assert layer.weight_ih.grad.dtype == torch.float32
+
+
+@pytest.mark.parametrize("name", TORCHS)
+def test_a_cells_own_python_runs_where_all_kernels_are_off(name, calls):
+    layer, x = layer_of(CELLS.get(name)), Ragged.from_list([torch.randn(2, 3)])
+    with without_kernels(torchs=True):
+        layer(x)
+    assert calls == ["reference"]

@@ -74,6 +74,31 @@ def test_rows_without_a_value_are_left_out_and_counted() -> None:
         rows({"text": ["a", "b"], "label": ["", None]})
 
 
+def test_an_optional_role_is_taken_where_there_is_a_column_for_it() -> None:
+    def columns(given: dict[str, Any], chosen: dict[str, str] | None = None) -> dict[str, str]:
+        return rows_of(frame_of(given), "f.csv", ("text", "other"), chosen or {}, optional=("score",)).columns
+
+    pair = {"text": ["a"], "other": ["b"]}
+    assert columns(pair) == {"text": "text", "other": "other"}
+    # What is merely left over is not taken for it, but what is named like it, or chosen, is.
+    assert columns({**pair, "n": ["1"]}) == {"text": "text", "other": "other"}
+    assert columns({**pair, "similarity": ["1"]})["score"] == "similarity"
+    assert columns({**pair, "n": ["1"]}, {"score": "n"})["score"] == "n"
+    with pytest.raises(UnknownNameError, match="role 'scores': did you mean 'score'"):
+        columns(pair, {"scores": "text"})
+
+
+def test_a_row_may_lack_the_roles_that_may_have_gaps() -> None:
+    table = frame_of({"text": ["a", None, "c", " "], "other": ["1", "2", "", "4"]})
+    found = rows_of(table, "f.csv", ("text", "other"), {}, gaps=("text",))
+    assert found.frame.to_dict("list") == {"text": ["a", "", ""], "other": ["1", "2", "4"]}
+    assert list(found.frame.index) == [1, 2, 4]
+    assert found.notes == [
+        "f.csv: 2 of 4 rows have no text; read as an empty one",
+        "f.csv: 1 of 4 rows left out: 1 without other",
+    ]
+
+
 def test_no_rows_are_refused() -> None:
     with pytest.raises(InputError, match="there are no rows"):
         rows({"text": [], "label": []})

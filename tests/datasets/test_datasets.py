@@ -16,6 +16,7 @@ import pytest
 from recurra.arrays import identity
 from recurra.config import override
 from recurra.datasets import DATASETS, DataConfig, Dataset, Splits, load
+from recurra.heads import HEADS
 from recurra.heads._schemes import spans_of
 from recurra.modalities.text import Text, TextConfig
 from recurra.runs.config import defaults
@@ -26,6 +27,7 @@ RUNNING = "language-model"
 
 # Rows of train, valid and test; by the publishers' counts where there are some, the rest follows from them.
 ROWS = {
+    "cranfield": (9_268, 1_398, 2_180),
     "adding": (10_000, 1_000, 1_000),
     "conll2000": (8_042, 894, 2_012),
     "conll2003": (14_041, 3_250, 3_453),
@@ -37,6 +39,7 @@ ROWS = {
     "parity": (20_000, 1_000, 1_000),
     "ptb": (1, 1, 1),
     "pydoc": (1, 1, 1),
+    "sick": (4_500, 500, 4_927),
     "sst2": (6_920, 872, 1_821),
     "tinyshakespeare": (1, 1, 1),
     "trec-qc": (4_907, 545, 500),
@@ -60,9 +63,11 @@ def loaded(name: str, label: str = "label", test_fraction: float = 0.1, fresh: i
             pytest.skip(f"{file.path} is not at hand: RECURRA_DATA is {'without it' if folder else 'not set'}")
     config = DataConfig(source=name, test_fraction=test_fraction)
     task = TASKS.get(dataset.task)
+    head = HEADS.get(task.output)
     if "label" in task.roles:
         config = replace(config, columns={"label": label})
-    return load(config, task.roles, running=dataset.task == RUNNING, familiar=task.columns)
+    lacking = {"optional": head.optional, "gaps": head.gaps}
+    return load(config, task.roles, running=dataset.task == RUNNING, familiar=task.columns, **lacking)
 
 
 def test_it_describes_itself(name: str) -> None:
@@ -233,6 +238,26 @@ def test_sst2_and_mr_polarity_share_sentences_as_their_files_warn() -> None:
     whole = loaded("mr-polarity", test_fraction=0)
     known = {squeezed(text) for frame in (whole.train, whole.valid) for text in frame["text"]}
     assert sum(squeezed(text) in known for text in test["text"]) > 1_400
+
+
+def test_cranfields_questions_are_for_the_test_alone() -> None:
+    splits = loaded("cranfield")
+    assert splits.test is not None
+    questions = set(splits.test["text"]) - {""}
+    assert len(questions) == 225
+    # Every document is searched, in every part; and no title stands in what it has to find.
+    for frame in (splits.valid, splits.test):
+        assert frame["other"].nunique() == 1_398
+    learned = pd.concat([splits.train, splits.valid])
+    assert questions.isdisjoint(learned["text"])
+    assert not any(text and text in other for text, other in zip(learned["text"], learned["other"], strict=True))
+
+
+def test_sicks_scores_are_its_own() -> None:
+    splits = loaded("sick")
+    scores = splits.train["score"].astype(float)
+    assert scores.between(1, 5).all()
+    assert splits.columns == {"text": "text", "other": "other", "score": "score"}
 
 
 @pytest.mark.parametrize(

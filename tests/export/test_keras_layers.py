@@ -17,7 +17,7 @@ from recurra.cells.rnn_relu import rnn_relu
 from recurra.cells.rnn_tanh import rnn_tanh
 from recurra.errors import InputError, MissingExtraError
 from recurra.export import from_keras, keras_weights, to_keras
-from recurra.nn import Bidirectional, Recurrent, Stack
+from recurra.nn import Bidirectional, ConvLSTM, Recurrent, Stack
 from recurra.sequences import Ragged
 
 os.environ.setdefault("KERAS_BACKEND", "torch")
@@ -169,3 +169,17 @@ def test_without_keras_the_extra_is_named(monkeypatch):
     monkeypatch.setattr("recurra.export.keras_layers.find_spec", lambda name: None)
     with pytest.raises(MissingExtraError, match=r"recurra\[keras\]"):
         to_keras(Recurrent(lstm, 3, 4))
+
+
+def test_convolutional_lstm_is_kerass(close):
+    layer, x = ConvLSTM(2, 3, 3), Ragged.from_list([torch.randn(4, 2, 5, 6), torch.randn(4, 2, 5, 6)])
+    theirs = keras.layers.ConvLSTM2D(
+        3, 3, padding="same", return_sequences=True, data_format="channels_last", recurrent_activation="sigmoid"
+    )
+    theirs.build((None, None, 5, 6, 2))
+    torch.nn.init.normal_(layer.bias_ih)
+    matrices = [weight.permute(2, 3, 1, 0) for weight in (layer.weight_ih, layer.params["U"])]
+    theirs.set_weights([weight.detach().numpy() for weight in (*matrices, layer.bias_ih)])
+    given = x.to_padded().movedim(2, -1).numpy()
+    got = torch.as_tensor(keras.ops.convert_to_numpy(theirs(given))).movedim(-1, 2)
+    close(layer(x)[0].to_padded(), got)

@@ -42,11 +42,15 @@ def best(table: torch.Tensor, limit: int, alpha: float) -> Written:
     for length in range(1, limit + 1):
         for tokens in itertools.product(range(1, table.shape[0]), repeat=length - 1):
             for last in range(table.shape[0]) if length == limit else [END]:
-                path = (END, *tokens, last)
-                score = sum(table[a, b].item() for a, b in itertools.pairwise(path))
                 text = [*tokens, last] if last != END else list(tokens)
-                found.append(Written(text, score / length_penalty(length, alpha)))
+                found.append(Written(text, score_of(text, table, limit, alpha)))
     return max(found, key=lambda one: one.score)
+
+
+def score_of(text, table, limit, alpha):
+    """Of a text that ends, unless it is as long as it may be."""
+    path = [END, *text, END][: limit + 1]
+    return sum(table[a, b].item() for a, b in itertools.pairwise(path)) / length_penalty(len(path) - 1, alpha)
 
 
 @given(st.integers(0, 1000), st.integers(1, 4), st.sampled_from([0.0, 0.6, 1.0]))
@@ -56,7 +60,8 @@ def test_a_beam_as_wide_as_all_texts_finds_the_best(seed, limit, alpha):
     for table, one in zip(some, found, strict=True):
         expected = best(table, limit, alpha)
         assert one.score == pytest.approx(expected.score)
-        assert one.tokens == expected.tokens
+        # Of texts that are as likely but for rounding, either may be found.
+        assert one.score == pytest.approx(score_of(one.tokens, table, limit, alpha))
 
 
 @given(st.integers(0, 1000), st.integers(1, 5))

@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from recurra.config import override
-from recurra.errors import DataError
-from recurra.heads import HEADS
+from recurra.errors import DataError, InputError
+from recurra.heads import HEADS, Head
 from recurra.heads.category import Category, CategoryConfig
 from recurra.modalities import MODALITIES
 from recurra.model import Model
@@ -17,12 +17,18 @@ from recurra.tasks import TASKS, Task
 
 TEXTS = ["a good film", "bad", "", "the plot is good and the cast is bad"]
 TARGETS = ["ein guter Film", "schlecht", "?", "die Handlung ist gut und das Ensemble schlecht"]
+OTHERS = ["a fine film", "good", "the cast", "the plot is good"]
 TAGS = ["D A N", "A", "", "D N V A C D N V A"]
 FRAME = pd.DataFrame({"text": TEXTS, "label": ["up", "down", "up", "down"], "tags": TAGS, "target": TARGETS})
 # What a small model of a head needs beside the general settings.
 SMALL = {"text": {"trunk.embedding": 24, "head.hidden": 24, "head.label_smoothing": 0.0}}
 # A column for each role, for the task whose head is tested to take its own from.
-ROLES = FRAME.assign(series=[[1.0, 2.0], [3.0], [], [2.0, 0.5, 1.5]], number=[1.0, 2.5, -1.0, 4.0])
+ROLES = FRAME.assign(
+    series=[[1.0, 2.0], [3.0], [], [2.0, 0.5, 1.5]],
+    number=[1.0, 2.5, -1.0, 4.0],
+    other=OTHERS,
+    score=["5", "1", "1", "5"],
+)
 
 
 def task_of(head: str) -> Task:
@@ -30,29 +36,34 @@ def task_of(head: str) -> Task:
     return min((t for t in TASKS.all().values() if t.output == head), key=lambda t: t.input != "text")
 
 
+SPANS = ["O B-A I-A", "O", "", "B-B B-A I-A O O B-B I-B I-B O"]
+# A head whose parts depend on the data runs with other data too.
+CASES = [*((head, ROLES) for head in HEADS.names()), ("tags", ROLES.assign(tags=SPANS))]
+
+
 def rows_of(head: str) -> list[Any]:
     return list(ROLES[task_of(head).roles[0]])
 
 
-def model(head: str, **settings: object) -> Model:
+def model(head: str, frame: pd.DataFrame = ROLES, **settings: object) -> Model:
     task = task_of(head)
     config = override(defaults(task), {"trunk.hidden": 6, **SMALL.get(head, {}), **settings})
     if task.input == "text":
         config = override(config, {"modality.min_count": 1})
     kind = HEADS.get(head)
-    rows = [row for role in (task.roles[0], *kind.shared) for row in ROLES[role]]
+    rows = [row for role in (task.roles[0], *kind.shared) for row in frame[role]]
     modality = MODALITIES.get(task.input).fit(config.modality, rows, running=kind.running)
-    return Model(config.model, modality, kind.learn(config.head, ROLES)).double()
+    return Model(config.model, modality, kind.learn(config.head, frame)).double()
 
 
-@pytest.fixture(params=HEADS.names())
-def head(request) -> str:
+@pytest.fixture(params=CASES, ids=lambda case: case[0])
+def case(request) -> tuple[str, pd.DataFrame]:
     return request.param
 
 
-def test_loss_is_a_sum_with_its_count_and_reaches_every_weight(head):
-    net = model(head)
-    batches = net.batches(ROLES, "test", tokens=1000, truncation=0, shuffle=False)
+def test_loss_is_a_sum_with_its_count_and_reaches_every_weight(case):
+    net = model(*case)
+    batches = net.batches(case[1], "test", tokens=1000, truncation=0, shuffle=False)
     (batch,) = batches.epoch(0, 0)
     total, count, _ = net(batch.inputs, batch.targets, None)
     (total / count).backward()
@@ -61,50 +72,63 @@ def test_loss_is_a_sum_with_its_count_and_reaches_every_weight(head):
     assert all(p.grad is not None and p.grad.abs().sum() > 0 for name, p in net.named_parameters())
 
 
-def test_losses_of_parts_add_up(head):
-    net = model(head).eval()
-    whole = net.batches(ROLES, "test", tokens=1000, truncation=0, shuffle=False)
-    parts = net.batches(ROLES, "test", tokens=1, truncation=0, shuffle=False)
+def test_losses_of_parts_add_up(case):
+    net = model(*case).eval()
+    whole = net.batches(case[1], "test", tokens=1000, truncation=0, shuffle=False)
+    parts = net.batches(case[1], "test", tokens=1, truncation=0, shuffle=False)
     sums = [sum(net(b.inputs, b.targets, None)[0].item() for b in batches.epoch(0, 0)) for batches in (whole, parts)]
     assert sums[0] == pytest.approx(sums[1], rel=1e-9)
 
 
-def test_metrics_do_not_depend_on_the_batches(head):
-    net = model(head)
+def test_metrics_do_not_depend_on_the_batches(case):
+    net = model(*case)
     meters = [
-        net.measure(net.batches(ROLES, "test", tokens=tokens, truncation=0, shuffle=False)).metrics()
+        net.measure(net.batches(case[1], "test", tokens=tokens, truncation=0, shuffle=False)).metrics()
         for tokens in (1, 1000)
     ]
     assert meters[0] == pytest.approx(meters[1], rel=1e-6)
     assert net.head.objective.metric in meters[0]
 
 
-def test_predicts_plain_values_for_every_row_in_order(head):
-    net = model(head)
-    together = net.predict(rows_of(head))
+def test_predicts_plain_values_for_every_row_in_order(case):
+    net = model(*case)
+    together = net.predict(rows_of(case[0]))
     assert len(together) == len(ROLES)
-    for row, expected in zip(rows_of(head), together, strict=True):
+    for row, expected in zip(rows_of(case[0]), together, strict=True):
         (alone,) = net.predict([row])
         assert alone.keys() == expected.keys()
 
 
-def test_saved_and_loaded_is_itself(head, tmp_path):
-    net = model(head).float()
+def test_explains_what_it_predicts_or_says_that_it_cannot(case):
+    net = model(*case)
+    if type(net.head).explain is Head.explain:
+        with pytest.raises(InputError, match=f"head {case[0]}"):
+            net.predict(rows_of(case[0]), explain=True)
+        return
+    for plain, explained in zip(
+        net.predict(rows_of(case[0])), net.predict(rows_of(case[0]), explain=True), strict=True
+    ):
+        assert plain.items() <= explained.items()
+        assert plain.keys() < explained.keys()
+
+
+def test_saved_and_loaded_is_itself(case, tmp_path):
+    net = model(*case).float()
     net.save(tmp_path)
-    assert Model.load(tmp_path).predict(rows_of(head)) == net.predict(rows_of(head))
+    assert Model.load(tmp_path).predict(rows_of(case[0])) == net.predict(rows_of(case[0]))
 
 
-def test_its_size_is_known_without_its_weights(head):
-    net = model(head)
+def test_its_size_is_known_without_its_weights(case):
+    net = model(*case)
     with torch.device("meta"):
         again = Model(net.config, net.modality, net.known)
     assert again.parameter_count == net.parameter_count
 
 
-def test_learns_to_fit_four_rows(head):
-    net = model(head, **{"trunk.dropout": 0.0, "trunk.input_dropout": 0.0})
+def test_learns_to_fit_four_rows(case):
+    net = model(*case, **{"trunk.dropout": 0.0, "trunk.input_dropout": 0.0})
     net.eval()  # dropout of the head off as well
-    batches = net.batches(ROLES, "test", tokens=1000, truncation=0, shuffle=False)
+    batches = net.batches(case[1], "test", tokens=1000, truncation=0, shuffle=False)
     optimizer = torch.optim.Adam(net.parameters(), lr=0.05)
     losses = []
     for _ in range(40):

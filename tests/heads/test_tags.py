@@ -12,7 +12,8 @@ from recurra import Ragged
 from recurra.errors import DataError
 from recurra.heads.tags import Tags, TagsConfig
 from recurra.modalities.text import Text, TextConfig
-from recurra.model import Model, ModelConfig, TrunkConfig
+from recurra.model import Model, ModelConfig
+from recurra.trunk import TrunkConfig
 
 WORDS = [("EU", "rejects", "German", "call"), ("Peter", "Blackburn", "in", "New", "York"), ("no", "names", "!")]
 IOB1 = [("I-ORG", "O", "I-MISC", "O"), ("I-PER", "I-PER", "O", "I-LOC", "I-LOC"), ("O", "O", "O")]

@@ -15,6 +15,9 @@ ROWS: dict[str, list[Any]] = {
     "text": ["A first text.", "and\na second", "x", ["a", "divided", "text"]],
 }
 
+# Settings beside the default ones that make another encoder.
+SETTINGS: dict[str, dict[str, Any]] = {"text": {"characters": 2, "capitals": 2, "rare_dropout": 0.5, "lower": True}}
+
 
 @pytest.fixture(params=MODALITIES.names())
 def kind(request: pytest.FixtureRequest) -> type[Modality]:
@@ -23,13 +26,19 @@ def kind(request: pytest.FixtureRequest) -> type[Modality]:
 
 
 @pytest.fixture
-def rows(kind: type[Modality]) -> list[Any]:
-    return ROWS[next(name for name, found in MODALITIES.all().items() if found is kind)]
+def name(kind: type[Modality]) -> str:
+    return next(name for name, found in MODALITIES.all().items() if found is kind)
 
 
-@pytest.fixture(params=[False, True])
-def modality(kind: type[Modality], rows: list[Any], request: pytest.FixtureRequest) -> Modality:
-    return kind.fit(kind.config(), rows, request.param)
+@pytest.fixture
+def rows(name: str) -> list[Any]:
+    return ROWS[name]
+
+
+@pytest.fixture(params=["rows apart", "running", "other settings"])
+def modality(kind: type[Modality], name: str, rows: list[Any], request: pytest.FixtureRequest) -> Modality:
+    settings = SETTINGS.get(name, {}) if request.param == "other settings" else {}
+    return kind.fit(kind.config(**settings), rows, request.param == "running")
 
 
 def test_it_declares_its_settings_and_its_column(kind: type[Modality]) -> None:

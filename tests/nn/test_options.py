@@ -144,6 +144,12 @@ def test_copies_keep_their_options():
         (CELLS.get("rnn-tanh"), {"chrono": 10}, InputError, "chrono"),
         (LSTM, {"clip_gradient": -1.0}, InputError, "clip_gradient: expected 0 or more"),
         (CELLS.get("min-gru"), {"recurrent_dropout": 0.1}, InputError, "no matrix product"),
+        (
+            CELLS.get("min-gru"),
+            {"weight_drop": 0.1},
+            InputError,
+            "weight_drop: expected 0, as min_gru has no recurrent",
+        ),
     ],
 )
 def test_what_makes_no_sense_is_refused(cell, options, error, message):

@@ -145,3 +145,15 @@ def test_unknown_names_are_refused():
         Recurrent(lstm, 3, 4)(x, State({"h": torch.zeros(1, 4)}))
     with pytest.raises(UnknownNameError, match="part of the state 'backward'"):
         both()(x, State({"forward.h": torch.zeros(1, 4)}))
+
+
+def test_directions_of_several_layers_each_hear_nothing_of_the_other():
+    ahead = Stack([Recurrent(gru, 3, 4), Recurrent(gru, 4, 5)])
+    back = Stack([Recurrent(gru, 3, 4, reverse=True), Recurrent(gru, 4, 6, reverse=True)])
+    both, x = Bidirectional(ahead, back), Ragged.from_list([torch.randn(6, 3), torch.randn(2, 3)])
+    y, state = both(x)
+    assert torch.equal(y.values, torch.cat([ahead(x)[0].values, back(x)[0].values], 1))
+    assert torch.equal(both.last(state)[:, :5], ahead.last(state.part("forward")))
+    assert (ahead.reverse, back.reverse, both.reverse, Stack([both]).reverse) == (False, True, None, None)
+    with pytest.raises(InputError, match="expected one layer with reverse=False and one with reverse=True"):
+        Bidirectional(ahead, Stack([Recurrent(gru, 3, 4, reverse=True), Recurrent(gru, 4, 6)]))

@@ -112,7 +112,12 @@ def test_other_safetensors_are_refused():
 
 @pytest.mark.parametrize(
     "tensors",
-    [{}, {"h": torch.zeros(3)}, {"h": torch.zeros(2, 1), "c": torch.zeros(3, 1)}, {"h": torch.zeros(1, 2, 3)}],
+    [
+        {},
+        {"h": torch.zeros(3)},
+        {"h": torch.zeros(2, 1), "c": torch.zeros(3, 1)},
+        {"h": torch.zeros(1, 2, 3), "c": torch.zeros(2, 2)},
+    ],
 )
 def test_misshapen_states_are_refused(tensors):
     with pytest.raises(InputError):

@@ -7,6 +7,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from recurra.bench import endless
 from recurra.cells import CELLS
 from recurra.compile import chain, reference, torch_kernels
 from recurra.errors import InputError, ShapeError, UnknownNameError
@@ -389,3 +390,17 @@ def test_another_head_is_refused():
     modality = MODALITIES.get("text").fit(config.modality, [TEXT])
     with pytest.raises(InputError, match="expected a language model, got one whose head is 'category'"):
         Stream(Model(config, modality, {"labels": ["a", "b"], "weights": [1.0, 1.0]}))
+
+
+@pytest.mark.parametrize("chunk", [(), (4,)], ids=["by steps", "by chunks"])
+def test_no_number_of_steps_takes_more_memory(chunk):
+    """A row of this state has 4 KiB: to keep one at each step would hold eight megabytes."""
+    stream, x, kept = Stream(recurrent("indrnn", hidden=1024)), torch.randn(*chunk, INPUT), []
+
+    def growth(work):
+        found = endless.held(work, 2000)
+        return {what: found["late"][what] - found["early"][what] for what in found["late"]}
+
+    flat, leaking = growth(lambda: stream.feed(x)), growth(lambda: kept.append(stream.feed(x)))
+    assert flat["resident"] < 2000 and flat["Python's"] < 500
+    assert leaking["resident"] > 6000 and leaking["Python's"] > 1500

@@ -8,6 +8,9 @@ from recurra.bench.base import Spread
 
 Timer = Callable[[], float]
 OURS = "recurra"
+# Idle threads of a pool look for work for a while, and take a core from whoever runs next: ONNX Runtime's for tens of
+# milliseconds.
+REST = 0.15
 
 
 class Rounds:
@@ -24,6 +27,10 @@ class Rounds:
         """The peer's seconds over ours, times a factor."""
         pairs = zip(self.seconds[peer], self.seconds[OURS], strict=True)
         return Spread.of([factor * theirs / mine for theirs, mine in pairs])
+
+    def spread(self) -> Spread:
+        """Our seconds."""
+        return Spread.of(self.seconds[OURS])
 
     def best(self, peers: Iterable[str]) -> str:
         """The peer that we gain least against."""
@@ -44,13 +51,15 @@ def compare(ours: Timer, peers: Mapping[str, Timer], rounds: int) -> Rounds:
 
 
 def timer(work: Callable[[], object], least: float) -> Timer:
-    """Seconds of the work, which is repeated until it takes ``least`` seconds."""
+    """Seconds of the work, repeated until it takes ``least`` seconds; after a rest, and once for warming up."""
     work()
     start = time.perf_counter()
     work()
     count = max(1, math.ceil(least / (time.perf_counter() - start)))
 
     def timed() -> float:
+        time.sleep(REST)
+        work()
         start = time.perf_counter()
         for _ in range(count):
             work()

@@ -15,7 +15,7 @@ class Options:
     """What is measured. quick: few points, few rounds. rounds: at each point; 0: the benchmark's own number.
 
     cells, modes, batch, steps, hidden: the points wanted of those that a benchmark has; empty: its own.
-    jax: JAX is a peer too.
+    jax: JAX is a peer too. compile: so is a cell's Python under torch.compile.
     """
 
     quick: bool = False
@@ -26,6 +26,7 @@ class Options:
     steps: tuple[int, ...] = ()
     hidden: tuple[int, ...] = ()
     jax: bool = False
+    compile: bool = False
 
     def __post_init__(self) -> None:
         if self.rounds < 0:

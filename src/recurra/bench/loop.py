@@ -21,9 +21,10 @@ from recurra.bench._compare import compare
 from recurra.bench.base import Benchmark, Job, Options, Place, Point, Target
 from recurra.heads import HEADS
 from recurra.modalities.text import Text, TextConfig
-from recurra.model import Model, ModelConfig, TrunkConfig
+from recurra.model import Model, ModelConfig
 from recurra.sequences.batches import Streams
 from recurra.training import TrainingConfig, fit
+from recurra.trunk import TrunkConfig
 
 STREAMS, STEPS, BATCHES, VOCABULARY = 32, 64, 40, 80
 HIDDEN, QUICK = (128, 256, 512), (128,)

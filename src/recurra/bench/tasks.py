@@ -16,8 +16,9 @@ from recurra.bench.base import Benchmark, Job, Options, Point
 from recurra.compile import without_kernels
 from recurra.heads import HEADS
 from recurra.modalities.text import Text, TextConfig
-from recurra.model import Model, ModelConfig, TrunkConfig
+from recurra.model import Model, ModelConfig
 from recurra.sequences import Ragged
+from recurra.trunk import TrunkConfig
 
 STEPS = 10  # in a measurement
 

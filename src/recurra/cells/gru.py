@@ -7,6 +7,9 @@
 
 Cho et al. 2014, https://arxiv.org/abs/1406.1078; resetting after the product is cuDNN's and
 torch.nn.GRU's form.
+
+Choose it where weights or data are few: three quarters of the LSTM's weights and one state. Its state stays within -1
+and 1, so it cannot count without end.
 """
 
 from torch import Tensor

@@ -6,6 +6,9 @@
 
 norm(x; s) = s * (x - mean(x)) / sqrt(variance(x) + 1e-5), over both gates at once and over the candidate. Ba, Kiros &
 Hinton 2016, https://arxiv.org/abs/1607.06450, equations 23 to 26, with z the other way round, as in torch.nn.GRU.
+
+Choose it over gru where training is unstable or the scale of inputs varies: each step of each sequence is normalised by
+itself, whatever is in the batch.
 """
 
 import torch

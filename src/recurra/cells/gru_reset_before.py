@@ -6,6 +6,9 @@
     h' = (1 - z) * n + z * h
 
 Cho et al. 2014, https://arxiv.org/abs/1406.1078; Keras' GRU(reset_after=False), ONNX's with linear_before_reset=0.
+
+Choose it for weights of Keras, ONNX or papers in this form. Else gru is faster: its step has one product, this one two
+in a row.
 """
 
 from torch import Tensor

@@ -6,6 +6,9 @@
 
 Ravanelli et al. 2018, https://arxiv.org/abs/1803.10225. They normalise wx over the batch, which keeps the rectified
 state from growing; over the features of a step, torch.nn.LayerNorm before the layer does the same.
+
+Choose it for many short frames, such as speech: two thirds of the GRU's weights, and a candidate that does not
+saturate. Normalise what it reads.
 """
 
 from torch import Tensor

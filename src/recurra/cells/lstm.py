@@ -10,6 +10,9 @@
 Hochreiter & Schmidhuber 1997, https://doi.org/10.1162/neco.1997.9.8.1735; the forget gate is from
 Gers, Schmidhuber & Cummins 2000, https://doi.org/10.1162/089976600300015015, and its bias starts at 1
 (Jozefowicz et al. 2015, https://proceedings.mlr.press/v37/jozefowicz15.html). The form of torch.nn.LSTM.
+
+Choose it first: most published results are of it, and its c, which nothing bounds, can count and carry over long
+stretches.
 """
 
 from torch import Tensor

@@ -7,6 +7,9 @@
     h' = o * tanh(c')
 
 Variant CIFG of Greff et al. 2017, https://arxiv.org/abs/1503.04069; ONNX's input_forget.
+
+Choose it over lstm for a quarter fewer weights. As much enters c as leaves it, so c stays within -1 and 1 and cannot
+count.
 """
 
 from torch import Tensor

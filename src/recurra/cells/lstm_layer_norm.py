@@ -7,6 +7,9 @@
 norm(x; s) = s * (x - mean(x)) / sqrt(variance(x) + 1e-5), over all gates at once. Ba, Kiros & Hinton 2016,
 https://arxiv.org/abs/1607.06450, equations 20 to 22. A bias of the input projection is normalised away but for how it
 differs between units; the gates' own bias is b.
+
+Choose it over lstm where training is unstable or the scale of inputs varies: each step of each sequence is normalised
+by itself, whatever is in the batch.
 """
 
 from torch import Tensor

@@ -9,6 +9,9 @@
 
 Gers & Schmidhuber 2000, https://doi.org/10.1109/IJCNN.2000.861302. p_i, p_f, p_o side by side are p; ONNX's P holds
 them in the order i, o, f.
+
+Choose it where exact timing matters, as its gates see c even when the output gate is shut; and for ONNX's weights with
+P.
 """
 
 from torch import Tensor

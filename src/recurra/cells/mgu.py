@@ -5,6 +5,8 @@
     h' = (1 - f) * h + f * n
 
 Zhou et al. 2016, https://arxiv.org/abs/1603.09420.
+
+Choose it for two thirds of the GRU's weights. Its step has two products in a row, so it is no faster.
 """
 
 from torch import Tensor

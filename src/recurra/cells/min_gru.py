@@ -4,6 +4,9 @@
     h' = (1 - z) * h + z * wx_n
 
 Feng et al. 2024, https://arxiv.org/abs/2410.01201.
+
+Choose it for long sequences where speed matters most. Its gate cannot hear what is remembered: stack several, so that
+an upper layer reacts to what a lower one holds.
 """
 
 from torch import Tensor

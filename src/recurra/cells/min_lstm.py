@@ -4,6 +4,8 @@
     h'   = (f * h + i * wx_n) / (f + i)
 
 Feng et al. 2024, https://arxiv.org/abs/2410.01201; the two gates are made to sum to 1.
+
+Choose it as min_gru, where the memory should weigh old against new by two gates instead of one.
 """
 
 from torch import Tensor

@@ -6,6 +6,9 @@
 
 Bradbury et al. 2017, https://arxiv.org/abs/1611.01576 (fo-pooling). Their windows of several steps are a convolution
 over time before the layer.
+
+Choose it for long text over a convolution or embeddings: as fast as min_lstm, with an output gate that hides memory
+until it is needed.
 """
 
 from torch import Tensor

@@ -4,6 +4,8 @@
 
 Le, Jaitly & Hinton 2015, https://arxiv.org/abs/1504.00941; the form of torch.nn.RNN(nonlinearity="relu").
 They start U at the identity; here it is orthogonal, which also neither grows nor shrinks the state.
+
+Choose it to compare with, or for memory without decay where gradients are clipped: nothing bounds its state.
 """
 
 from torch import Tensor

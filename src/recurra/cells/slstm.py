@@ -9,6 +9,9 @@
 
 Beck et al. 2024, https://arxiv.org/abs/2405.04517, equations 8 to 17, with the sigmoid forget gate. m changes no
 result; it only keeps the exponentials in range. U is block-diagonal where the layer has several heads.
+
+Choose it where something stored must give way at once to something more important: exp(i) may outweigh all that is in
+memory. Four states instead of two.
 """
 
 import torch

@@ -7,6 +7,9 @@
 
 Lei et al. 2018, https://arxiv.org/abs/1709.02755, equations 3 to 6. wx_x is the input that passes by, projected to H
 units; they project it only where its width is another.
+
+Choose it for deep stacks over long sequences: the input may pass each layer by. It projects the input four times, which
+takes most of its time.
 """
 
 from torch import Tensor

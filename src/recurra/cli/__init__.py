@@ -9,7 +9,9 @@ from typer.exceptions import TyperException
 
 from recurra.errors import RecurraError
 
-COMMANDS = ("tasks", "datasets", "train", "compare", "evaluate", "predict", "generate", "report", "doctor", "bench")
+COMMANDS = (
+    "tasks", "datasets", "train", "compare", "evaluate", "predict", "generate", "search", "report", "doctor", "bench",
+)  # fmt: skip
 
 
 def application() -> typer.Typer:

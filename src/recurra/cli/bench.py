@@ -23,6 +23,9 @@ def bench(
     steps: Annotated[str, typer.Option(help=f"Steps of a sequence; {POINTS}")] = "",
     hidden: Annotated[str, typer.Option(help=f"Hidden units; {POINTS}")] = "",
     jax: Annotated[bool, typer.Option("--jax", help="JAX is a peer of layers too.")] = False,
+    compile: Annotated[
+        bool, typer.Option("--compile", help="Of cells: their Python under torch.compile is a peer too; takes long.")
+    ] = False,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object a point, then the summary.")] = False,
 ) -> None:
     """Measures Recurra beside its peers: both sides in one process, alternated, median and spread of ratios.
@@ -31,7 +34,7 @@ def bench(
     """
     chosen = {name: BENCHMARKS.get(name) for name in names or BENCHMARKS.names()}
     sizes = (_numbers("--batch", batch), _numbers("--steps", steps), _numbers("--hidden", hidden))
-    options = Options(quick, rounds, _parts(cells), _parts(modes), *sizes, jax)
+    options = Options(quick, rounds, _parts(cells), _parts(modes), *sizes, jax, compile)
 
     import torch
 

@@ -25,5 +25,10 @@ def evaluate(
     if json:
         print_json(result)
         return
-    head = (f"{result['task']} on {result['data']} ({result['split']})", "")
-    print_table(head, [(name, figure(value)) for name, value in result["metrics"].items()])
+    beside = result.get("beside", {})
+    head = (f"{result['task']} on {result['data']} ({result['split']})", "this model" if beside else "", *beside)
+    rows = [
+        (name, figure(value), *(figure(other[name]) if name in other else "" for other in beside.values()))
+        for name, value in result["metrics"].items()
+    ]
+    print_table(head, rows)

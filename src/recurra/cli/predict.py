@@ -42,16 +42,20 @@ def predict(
 
 
 def _answer(result: dict[str, Any]) -> str:
-    """A prediction in a few words: a text, tags, a number, a label or the likeliest next tokens, with probabilities."""
+    """A prediction in a few words: a text, tags, numbers, a label or the likeliest next tokens, with probabilities."""
     if "text" in result:
         return str(result["text"])
     if "tags" in result:
-        return " ".join(result["tags"])
+        tokens = result.get("tokens", [""] * len(result["tags"]))
+        return " ".join(t if tag == "O" else f"{t}/{tag}" for t, tag in zip(tokens, result["tags"], strict=True))
     if "number" in result:
         return "\t".join(f"{result[name]:.6g}" for name in ("number", "low", "high") if name in result)
     if "label" in result:
         return f"{result['label']}\t{result['probability']:.3f}"
-    return " ".join(f"{n['token']!r}:{n['probability']:.3f}" for n in result["next"])
+    if "vector" in result:
+        return " ".join(f"{element:.4g}" for element in result["vector"])
+    found = result.get("blanks") or result.get("words") or [result["next"]]
+    return " | ".join(" ".join(f"{n['token']!r}:{n['probability']:.3f}" for n in word) for word in found)
 
 
 def _reason(result: dict[str, Any]) -> str:

@@ -9,6 +9,7 @@ from recurra.cells.base import Cell
 from recurra.compile import library, op, reference, torch_kernels
 from recurra.compile.chain import Chain
 from recurra.compile.choice import Choice, Path, Ran, choose, note, unfit, watch, without_kernels
+from recurra.compile.frames import unroll_frames
 from recurra.compile.stepper import Affine, Layers, Recurrence, Residual, Stepper, Unrolled
 from recurra.compile.trace import trace
 from recurra.errors import InputError
@@ -26,6 +27,7 @@ __all__ = [
     "show",
     "stepper",
     "unroll",
+    "unroll_frames",
     "watch",
     "without_kernels",
 ]

@@ -45,23 +45,26 @@ def choose(cell: Cell, tensors: Sequence[Tensor]) -> Choice:
         reason = f"a tensor is a {foreign.pop().__name__}: compiled kernels take torch's own class alone"
     if cell not in torch_kernels.KERNELS:
         return Choice("reference", f"{reason}; torch has no kernel of this cell")
+    if "torch" in _off.get():
+        return Choice("reference", "compiled kernels are switched off, and torch's")
     return Choice("torch" if tensors[0].is_floating_point() else "reference", reason)
 
 
-_off: ContextVar[bool] = ContextVar("_off", default=False)
+_off: ContextVar[frozenset[Path]] = ContextVar("_off", default=frozenset())
 
 
 @contextmanager
-def without_kernels() -> Iterator[None]:
+def without_kernels(*, torchs: bool = False) -> Iterator[None]:
     """Inside the block no compiled kernel is chosen: to compare with what would run else, or to find what is to blame.
 
-    A graph of torch.compile keeps the choice it was made with.
+    torchs: torch's fused kernels are not chosen either, so that every cell's own Python runs. A graph of torch.compile
+    keeps the choice it was made with.
 
     >>> with without_kernels():
     ...     unfit(torch.zeros(1, 1))
     'compiled kernels are switched off'
     """
-    token = _off.set(True)
+    token = _off.set(frozenset(("kernel", "torch") if torchs else ("kernel",)))
     try:
         yield
     finally:
@@ -70,7 +73,7 @@ def without_kernels() -> Iterator[None]:
 
 def unfit(values: Tensor) -> str:
     """Why compiled kernels cannot take an input like this; empty where they can."""
-    if not torch.compiler.is_compiling() and _off.get():
+    if not torch.compiler.is_compiling() and "kernel" in _off.get():
         return "compiled kernels are switched off"
     if values.device.type != "cpu":
         return f"the input is on {values.device.type}: compiled kernels run on the CPU"

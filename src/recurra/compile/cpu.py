@@ -38,7 +38,7 @@ class Units:
     inputs: int = 0
 
     def of(self, letter: str) -> int:
-        return {"H": self.hidden, "R": self.projected, "I": self.inputs}[letter]
+        return {"H": self.hidden, "R": self.projected, "I": self.inputs, "1": 1}[letter]
 
     def padded(self, letter: str) -> int:
         return -(-self.of(letter) // self.lanes) * self.lanes

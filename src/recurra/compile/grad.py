@@ -1,6 +1,11 @@
-"""From a graph to the graph of its gradient: one rule for each operation, none for a cell."""
+"""From a graph to the graph of its gradient: one rule for each operation, none for a cell.
 
-from collections.abc import Callable
+What was one number a row gathers its gradient from every unit. What such a sum holds of other numbers of the row is
+taken out of it, s * sum(x) for sum(s * x), so that it need not wait for them: sums over a row are then of values of the
+units alone, and fewer loops over the units follow one another.
+"""
+
+from collections.abc import Callable, Iterator
 
 from recurra.compile.graph import Graph, Node, Product, reachable
 
@@ -22,11 +27,11 @@ def gradients(g: Graph, seeds: list[tuple[Node, Node]], columns: Columns) -> dic
             outs = [found.get(g.node("out", (node,), node.letter, i)) for i in range(_product(node).blocks)]
             if any(o is not None for o in outs):
                 _through(g, node, outs, columns, parts)
-        elif node in parts:
-            found[node] = g.sum(parts[node])
+        elif node in parts and node.op not in ("const", "size"):
+            found[node] = g.sum(parts[node]) if node.letter != "1" else _gathered(g, parts[node])
             for argument, grad in zip(node.args, _rule(g, node, found[node]), strict=True):
                 if grad is not None:
-                    parts.setdefault(argument, []).append(_as(g, argument, grad))
+                    parts.setdefault(argument, []).append(grad)
     return found
 
 
@@ -45,11 +50,49 @@ def _through(g: Graph, node: Node, outs: list[Node | None], columns: Columns, pa
         parts.setdefault(argument, []).append(grad)
 
 
-def _as(g: Graph, argument: Node, grad: Node) -> Node:
-    """One number a row that stood beside every unit gathers from every unit."""
-    if argument.letter == "1" and grad.letter != "1":
-        return g.node("rowsum", (grad,))
-    return grad
+def _gathered(g: Graph, grads: list[Node]) -> Node:
+    """One number a row: the sum of gradients, over the units of those that stand for units."""
+    found = [grad for grad in grads if grad.letter == "1"]
+    wide: dict[tuple[Node, str], list[tuple[bool, Node]]] = {}
+    for negative, factor, x in (term for grad in grads if grad.letter != "1" for term in _terms(g, grad)):
+        wide.setdefault((factor, x.letter), []).append((negative, x))
+    for (factor, letter), terms in wide.items():
+        if _cancel(g, letter, [x for _, x in terms]) and len({negative for negative, _ in terms}) == 1:
+            continue
+        (turned, total), *rest = terms
+        for negative, x in rest:
+            total = g.apply("add" if negative == turned else "sub", total, x)
+        number = g.apply("mul", factor, g.node("rowsum", (total,)))
+        found.append(g.apply("neg", number) if turned else number)
+    return g.sum(found) if found else g.const(0.0)
+
+
+def _cancel(g: Graph, letter: str, nodes: list[Node]) -> bool:
+    """Whether these are all that one mean over a row was taken of, less that mean: their sum is zero."""
+    if any(n.op != "sub" for n in nodes):
+        return False
+    whole = [n.args[0] for n in sorted(nodes, key=lambda n: n.index)]
+    count = g.sum(g.node("size", data=letter) for _ in whole)
+    mean = g.apply("div", g.node("rowsum", (g.sum(whole),)), count)
+    return all(n.args[1] is mean for n in nodes)
+
+
+def _terms(g: Graph, x: Node) -> Iterator[tuple[bool, Node, Node]]:
+    """A value of the units as terms: whether each is taken off, a number of the row, and what that is times."""
+    stack = [(False, g.const(1.0), x)]
+    while stack:
+        negative, factor, x = stack.pop()
+        first, second = (*x.args, x, x)[:2]
+        if x.op == "neg":
+            stack.append((not negative, factor, first))
+        elif x.op in ("add", "sub") and "1" not in (first.letter, second.letter):
+            stack += [(negative ^ (x.op == "sub"), factor, second), (negative, factor, first)]
+        elif x.op == "mul" and first.letter == "1":
+            stack.append((negative, g.apply("mul", factor, first), second))
+        elif x.op in ("mul", "div") and second.letter == "1":
+            stack.append((negative, g.apply(x.op, factor, second), first))
+        else:
+            yield negative, factor, x
 
 
 def _rule(g: Graph, node: Node, d: Node) -> list[Node | None]:
@@ -68,6 +111,8 @@ def _sub(g: Graph, y: Node, d: Node) -> list[Node | None]:
 
 def _mul(g: Graph, y: Node, d: Node) -> list[Node | None]:
     a, b = y.args
+    if a is b:
+        return [g.apply("mul", g.apply("mul", g.const(2.0), d), a), None]
     return [g.apply("mul", d, b), g.apply("mul", d, a)]
 
 

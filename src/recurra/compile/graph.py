@@ -7,6 +7,7 @@ A block is a [rows, H], [rows, R] or [rows, I] value: a gate of ``wx``, a state,
     wx      data: block                          state   data: (state, block)       vector  data: (name, block)
     grad    data: (state, block)                 grad_out  data: block              size    data: "H" or "R"
     x       data: which input; "I" is its letter    mask, noise  data: (name, block, of how many blocks)
+    total   data: block; what was added up before
     const   data: number                         linear  data: Product; args: the blocks of its input
     out     data: block; args: (linear,)         rowsum  args: (block,)
     and the pointwise operations of POINTWISE

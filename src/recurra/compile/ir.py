@@ -127,6 +127,10 @@ class Function:
     def load(self, pointer: str) -> str:
         return self.let(f"load {self.lanes.vector}, ptr {pointer}, align {self.lanes.bytes}")
 
+    def prefetch(self, pointer: str) -> None:
+        """What is read or written soon is brought near; the address need not be anybody's."""
+        self.do(f"call void @llvm.prefetch.p0(ptr {pointer}, i32 0, i32 3, i32 1)")
+
     def store(self, value: str, pointer: str) -> None:
         self.do(f"store {self.lanes.vector} {value}, ptr {pointer}, align {self.lanes.bytes}")
 
@@ -181,6 +185,7 @@ def declarations(lanes: Lanes) -> str:
         f"declare {v} @llvm.masked.load.{s}.p0(ptr, i32, {lanes.mask}, {v})",
         f"declare void @llvm.masked.store.{s}.p0({v}, ptr, i32, {lanes.mask})",
         f"declare {v} @llvm.fma.{s}({v}, {v}, {v})",
+        "declare void @llvm.prefetch.p0(ptr, i32, i32, i32)",
         f"declare {v} @llvm.fabs.{s}({v})",
         f"declare {v} @llvm.sqrt.{s}({v})",
         f"declare {v} @llvm.copysign.{s}({v}, {v})",

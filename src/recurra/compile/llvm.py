@@ -9,6 +9,7 @@ go through every share together, each with some of the units and of the products
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import reduce
 
 from recurra.compile import functions, gemm, packing, team
 from recurra.compile.graph import LETTERS, Node, reachable
@@ -132,6 +133,8 @@ class _Emitter:
             self.given[name] = f.let(f"load {'ptr' if self._is_pointer(name) else 'i64'}, ptr {place}")
         self._masks()
         self.met = f.slot("i64", "0")
+        onward = f.mul(self.given["direction"], "-1" if self.program.backward else "1")
+        self.ahead = {x: f.mul(self.given[f"stream.{x}.stride"], onward) for x in self.program.streams}
         self.start = start = f.integer(self.given["bounds"], "%share")
         stop = f.integer(self.given["bounds"], f.add("%share", "1"))
         with self._rows(start, stop) as i:
@@ -268,7 +271,8 @@ class _Emitter:
         f, suffix = self.f, ".padded" if padded else ""
         before = letters[:index]
         parts = [f.mul(self.given[x + suffix], str(before.count(x))) for x in LETTERS if x in before]
-        return "0" if not parts else parts[0] if len(parts) == 1 else f.add(*parts)
+        parts += [str(before.count("1"))] if "1" in before else []
+        return reduce(f.add, parts) if parts else "0"
 
     def load_exact(self, pointer: str, mask: str | None) -> str:
         return self.f.load(pointer) if mask is None else self.f.load_some(pointer, mask)
@@ -290,7 +294,7 @@ class _RowFunction:
     def __init__(self, emitter: _Emitter, level: Level, row: str, t: str):
         self.e, self.f, self.level, self.row = emitter, emitter.f, level, row
         self.bases: dict[str, str] = {}
-        self.sums: dict[Node, str] = {}
+        self.numbers: dict[Node, str] = {}
         self.kept: dict[Node, Slot] = {}
         f, given = self.f, emitter.given
         self.t = t
@@ -298,11 +302,15 @@ class _RowFunction:
         self.address = f.add(f.integer(given["first"], row), step)
 
     def emit(self) -> None:
-        needed = self.level.needed()
+        f, needed = self.f, self.level.needed()
         places = [*(p for _, p in self.level.stores), *(self.level.loads[n] for n in needed if n in self.level.loads)]
         places += [slot for loop in self.level.sums for slot in loop.keeps.values()]
         for place in places:
             self._base(place)
+        for n in needed:
+            if n.letter == "1" and n in self.level.loads:
+                at = self._at(self.level.loads[n], "0")
+                self.numbers[n] = f.splat(f.let(f"load {self.e.lanes.scalar}, ptr {at}"))
         for loop in self.level.sums:
             self._sum(loop)
         for letter in LETTERS:
@@ -313,6 +321,10 @@ class _RowFunction:
                     values = [self._value(n, j, mask, known) for n, _ in stores]
                     for value, (_, place) in zip(values, stores, strict=True):
                         self._store(value, place, j, mask)
+        for n, place in self.level.stores:
+            if self._letter(place) == "1":
+                number = f.let(f"extractelement {self.e.lanes.vector} {self._value(n, '0', None, {})}, i64 0")
+                f.do(f"store {self.e.lanes.scalar} {number}, ptr {self._at(place, '0')}")
 
     def _letters(self, place: Place) -> tuple[str, ...]:
         if isinstance(place, Column):
@@ -333,6 +345,13 @@ class _RowFunction:
             self.bases[name] = f.at(given[name], f.mul(index, given[f"{name}.stride"]))
         return self.bases[name]
 
+    def _now(self, place: Column, j: str, mask: str | None) -> str:
+        """As ``_at``. Brings the next step's row near, which no processor foresees: other sequences come between."""
+        at = self._at(place, j)
+        if mask is None:
+            self.f.prefetch(self.f.at(at, self.e.ahead[place.stream]))
+        return at
+
     def _at(self, place: Place, j: str) -> str:
         offset = self.e.offset(self._letters(place), place.index, padded=isinstance(place, Slot))
         return self.f.at(self._base(place), self.f.add(offset, j))
@@ -344,17 +363,17 @@ class _RowFunction:
 
     def _new_value(self, n: Node, j: str, mask: str | None, known: dict[Node, str]) -> str:
         f, place = self.f, self.level.loads.get(n) or self.kept.get(n)
+        if n in self.numbers:
+            return self.numbers[n]
         if isinstance(place, Slot):
             return f.load(self._at(place, j))
         if place is not None:
-            return self.e.load_exact(self._at(place, j), mask)
+            return self.e.load_exact(self._now(place, j, mask), mask)
         if n.op == "const":
             assert isinstance(n.data, tuple)
             return self.e.lanes.all(n.data[1])
         if n.op == "size":
             return self.e.number[str(n.data)]
-        if n.op == "rowsum":
-            return self.sums[n]
         if n.op == "vector":
             assert isinstance(n.data, tuple)
             name, block = n.data
@@ -378,7 +397,7 @@ class _RowFunction:
         if isinstance(place, Slot):
             self.e.store_padded(value, self._at(place, j), mask)
         else:
-            self.e.store_exact(value, self._at(place, j), mask)
+            self.e.store_exact(value, self._now(place, j, mask), mask)
 
     def _sum(self, loop: Sums) -> None:
         """The sum of each block over its units, in every lane; what is kept for later is stored on the way."""
@@ -395,7 +414,7 @@ class _RowFunction:
             for n, slot in loop.keeps.items():
                 self._store(self._value(n, j, mask, known), slot, j, mask)
         self.kept |= loop.keeps
-        self.sums |= {n: self._spread_sum(total) for n, total in zip(loop.nodes, totals, strict=True)}
+        self.numbers |= {n: self._spread_sum(total) for n, total in zip(loop.nodes, totals, strict=True)}
 
     def _spread_sum(self, total: str) -> str:
         """The sum of a vector's lanes, in every lane."""

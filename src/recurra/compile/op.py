@@ -199,8 +199,10 @@ def backward(
     if sums.needs_previous:
         streams["previous"] = previous(output, initial[0], layout, reverse)
     carries = [(g.contiguous(), g.new_empty(g.shape)) for g in grad_finals]
+    totals = x.new_zeros(len(layout), run.units.width(plan(cell).totals))
     named = {name: streams[name] for name in run.widths}
-    run.kernel(layout, reverse, run.frame, named, params, carries)
+    run.kernel(layout, reverse, run.frame, named, params, [*carries, (totals, totals)] if totals.shape[1] else carries)
+    streams["totals"] = totals
     return [*sums(streams, x, weight_ih, params, wanted), *(after for _, after in carries)]
 
 

@@ -67,6 +67,8 @@ class ProductGradient:
 class Plan:
     """wx: where the gradient of each gate's input is. vectors: of each block of a vector; None: nothing reaches it.
 
+    totals: letters of what the last carry of ``back`` adds up over each sequence, the stream ``totals`` [B, ...] to
+    ``vectors``; empty: there is no such carry.
     show: as infer, writing what the equations come by into the stream ``shown``; what: the name of each of its blocks.
     """
 
@@ -78,6 +80,7 @@ class Plan:
     wx: tuple[Column | None, ...]
     products: tuple[ProductGradient, ...]
     vectors: dict[str, tuple[Column | None, ...]]
+    totals: tuple[str, ...]
 
 
 @cache
@@ -128,7 +131,7 @@ class _Planner:
     def plan(self) -> Plan:
         g = self.graph
         grads, carries = self._differentiate()
-        grad_columns = _Columns("grads")
+        grad_columns, totals = _Columns("grads"), _Columns("totals")
         products, wanted = [], [n for carry in carries for n in carry.new]
         linears = [n for n in self.forward if n.op == "linear"]
         outputs = {}
@@ -141,8 +144,13 @@ class _Planner:
         for name, sizes in self.cell.param_sizes().items():
             if len(sizes) == 1:
                 blocks = [g.node("vector", letter=sizes[0].letter, data=(name, i)) for i in range(sizes[0].factor)]
-                vectors[name] = tuple(self._place(grad_columns, grads.get(n), n.letter) for n in blocks)
-        wanted += grad_columns.places
+                # What no product needs is not written at each step, but added up.
+                rooms = [grad_columns if grads.get(n) in grad_columns.places else totals for n in blocks]
+                places = zip(rooms, blocks, strict=True)
+                vectors[name] = tuple(self._place(room, grads.get(n), n.letter) for room, n in places)
+        if totals.letters:
+            carries = (*carries, self._added_up(totals))
+        wanted += [*grad_columns.places, *totals.places]
         entered = [a for n in linears for a in n.args]
         reads = self._kept(wanted, entered)
         for n in linears:
@@ -160,6 +168,7 @@ class _Planner:
             wx=wx,
             products=tuple(products),
             vectors=vectors,
+            totals=tuple(totals.letters),
         )
 
     def _columns(self) -> dict[str, tuple[str, int]]:
@@ -181,6 +190,11 @@ class _Planner:
         news = [tuple(grads.get(n, zero) for n in old) for old in self.old]
         return grads, tuple(Carry(old, new) for old, new in zip(leaves, news, strict=True))
 
+    def _added_up(self, totals: _Columns) -> Carry:
+        g = self.graph
+        old = tuple(g.node("total", letter=letter, data=i) for i, letter in enumerate(totals.letters))
+        return Carry(old, tuple(g.apply("add", *pair) for pair in zip(old, totals.places, strict=True)))
+
     @staticmethod
     def _place(columns: _Columns, grad: Node | None, letter: str) -> Column | None:
         return None if grad is None else columns.place(grad, letter)
@@ -194,8 +208,8 @@ class _Planner:
         saved = 0
         free = {n: Column("previous", i) for i, n in enumerate(self.old[0])}
         free |= {n: Column("output", i) for i, n in enumerate(self.new[0]) if n not in free}
-        # What is known before a step's products comes last: the rest may then lie where ``wx`` was.
-        for n in sorted(_minimum_cut(forward, used, set(free)), key=lambda n: n.op == "state"):
+        # What is known before a step's products comes late: the rest may then lie where ``wx`` was. Numbers come last.
+        for n in sorted(_minimum_cut(forward, used, set(free)), key=lambda n: (n.letter == "1", n.op == "state")):
             if n in free:
                 reads[n] = free[n]
             else:
@@ -268,11 +282,12 @@ def _product(node: Node) -> Product:
 
 # --- the cut ---
 
-_MEMORY, _NEVER = 1000, 10**9
+# What a block costs that is kept; a number of the row; and what cannot be had.
+_MEMORY, _NUMBER, _NEVER = 1000, 10, 10**9
 
 
 def _minimum_cut(forward: set[Node], used: set[Node], free: set[Node]) -> list[Node]:
-    """The cheapest set of values from which all that is used can be computed without a matrix product.
+    """The cheapest set of values from which all that is used can be computed without matrix products and row sums.
 
     Of equal cuts, the one nearest to the use: an activation rather than what it is the activation of.
     """
@@ -286,8 +301,8 @@ def _minimum_cut(forward: set[Node], used: set[Node], free: set[Node]) -> list[N
         capacity.setdefault(b, {}).setdefault(a, 0)
 
     for n in nodes:
-        connect(("in", n.index), ("out", n.index), _NEVER if n.letter == "1" else 1 if n in free else _MEMORY)
-        if n.op in ("wx", "state", "out"):
+        connect(("in", n.index), ("out", n.index), _NUMBER if n.letter == "1" else 1 if n in free else _MEMORY)
+        if n.op in ("wx", "state", "out", "rowsum"):
             connect(source, ("in", n.index), _NEVER)
         else:
             for a in n.args:

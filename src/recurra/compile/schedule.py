@@ -203,12 +203,16 @@ class _Scheduler:
             here = [n for n in down(roots, partial(_is_known, known)) if n.letter == letter and n not in known]
             dear = {n for n in here if _cost(n, known) >= DEAR}
             later = [n.args[0] for key in order[i + 1 :] for n in loops[key]] + stores
+            kept = {n for n in down(later, partial(_is_known, known | dear)) if n in dear}
+            # What is cheap to have from the others need not be kept beside them.
+            for n in sorted(kept, key=lambda n: -n.index):
+                if _cost(n, known | (kept - {n})) < DEAR:
+                    kept.remove(n)
             keeps: dict[Node, Slot] = {}
-            for n in down(later, partial(_is_known, known | dear)):
-                if n in dear:
-                    letters = self.buffers.get(KEPT, ())
-                    keeps[n] = Slot(KEPT, len(letters))
-                    self.buffers[KEPT] = (*letters, letter)
+            for n in sorted(kept, key=lambda n: n.index):
+                letters = self.buffers.get(KEPT, ())
+                keeps[n] = Slot(KEPT, len(letters))
+                self.buffers[KEPT] = (*letters, letter)
             known |= keeps.keys()
             found.append(Sums(letter, tuple(loops[at, letter]), keeps))
         return found
@@ -251,6 +255,6 @@ def _is_known(known: Container[Node], node: Node) -> bool:
 
 
 def _cost(node: Node, known: Container[Node]) -> int:
-    """Operations to compute a value from what is known."""
+    """Operations to compute a value from what is known. Numbers of the row are computed once, for all units."""
     parts = [n for n in down([node], partial(_is_known, known)) if not _is_known(known, n)]
-    return sum(COST.get(n.op, 1) for n in parts if n.op not in ("const", "size"))
+    return sum(COST.get(n.op, 1) for n in parts if n.letter != "1")

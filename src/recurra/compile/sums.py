@@ -31,6 +31,7 @@ class GradientSums:
         streams = planned.back.streams
         # The output's previous value may be needed by a product alone.
         self._letters = streams | dict.fromkeys(("previous", "output"), streams["grad_output"])
+        self._letters["totals"] = planned.totals
         self._units, self.width = units, units.width(streams["grads"])
         entered = {c.stream for p in planned.products for c in p.inputs}
         self.needs_previous = "previous" in streams or "previous" in entered

@@ -217,7 +217,9 @@ def _sum(g: Graph, x: Any, dim: Any = None, keepdim: bool = False) -> Blocks:
     nodes = _along_units(g, x, dim)
     if not keepdim:
         raise _Unsupported("expected keepdim=True")
-    return Blocks((g.sum(g.node("rowsum", (n,)) for n in nodes),))
+    # Blocks of as many units are added first: one sum over the units is left.
+    parts = [g.sum(n for n in nodes if n.letter == letter) for letter in dict.fromkeys(n.letter for n in nodes)]
+    return Blocks((g.sum(n if n.letter == "1" else g.node("rowsum", (n,)) for n in parts),))
 
 
 def _mean(g: Graph, x: Any, dim: Any = None, keepdim: bool = False) -> Blocks:

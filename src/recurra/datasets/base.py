@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from recurra.datasets.files import read_bytes
-from recurra.datasets.tables import frame_of
+from recurra.datasets.tables import Plain, frame_of, lines
 from recurra.errors import DataError, MissingFileError
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ class Dataset:
     size: in words, for the listing. task: the job it is mostly used for. source: who made it and where it is from.
     read: from the content of each of ``files`` to columns of values for each split (``train``; ``valid`` and ``test``
     where the data set has them of its own). defaults: settings that suit it. columns: role to the column that plays
-    it, where names do not tell.
+    it, where names do not tell. running: its one column is running text, a row for all of it.
     """
 
     name: str
@@ -94,16 +94,22 @@ class Dataset:
     files: Mapping[str, File] = field(default_factory=dict)
     defaults: Mapping[str, object] = field(default_factory=dict)
     columns: Mapping[str, str] = field(default_factory=dict)
+    running: bool = False
 
-    def load(self) -> "dict[str, pd.DataFrame]":
-        """Split to rows. Raises MissingFileError or DataError where a file cannot be had or is another."""
+    def load(self, plain: Plain = "whole") -> "dict[str, pd.DataFrame]":
+        """Split to rows; of running text, where it is not wanted ``whole``, a row for each line that is not empty.
+
+        Raises MissingFileError or DataError where a file cannot be had or is another.
+        """
         contents = {key: file.read() for key, file in self.files.items()}
-        return {split: frame_of(columns) for split, columns in self.read(contents).items()}
+        found = self.read(contents)
+        if self.running and plain != "whole":
+            found = {split: {name: _each_line(text) for name, text in c.items()} for split, c in found.items()}
+        return {split: frame_of(columns) for split, columns in found.items()}
 
 
-def lines(text: str) -> list[str]:
-    """Lines ended by ``\\n`` and nothing else: some reviews hold other characters that Python takes for line ends."""
-    return text.removesuffix("\n").split("\n")
+def _each_line(texts: Sequence[str]) -> list[str]:
+    return [line for text in texts for line in lines(text) if line.strip()]
 
 
 def unzip(data: bytes, member: str) -> bytes:

@@ -160,7 +160,7 @@ def _tables(
         hint = f"did you mean the data set {near[0]!r}?" if near else f"data sets are {', '.join(names)}"
         raise MissingFileError(f"{source}: no such file or folder, and no data set of this name; {hint}")
     dataset: Dataset = DATASETS.get(key)
-    return dataset.name, dataset.load(), dataset
+    return dataset.name, dataset.load(plain), dataset
 
 
 def _from_frame(frame: Any) -> "pd.DataFrame":

@@ -62,7 +62,7 @@ def read_table(path: Path, encoding: str, header: bool, plain: Plain) -> "pd.Dat
         return _json(text, path)
     if suffix in CONLL or plain == "columns":
         return frame_of(conll_columns(text, path))
-    return frame_of({"text": [text] if plain == "whole" else _lines(text)})
+    return frame_of({"text": [text] if plain == "whole" else lines(text)})
 
 
 def conll_columns(text: str, where: object) -> dict[str, list[tuple[str, ...]]]:
@@ -119,7 +119,7 @@ def _parallel(path: Path) -> dict[str, Path]:
 
 
 def _side_by_side(files: dict[str, Path], encoding: str) -> "pd.DataFrame":
-    columns = {side: _lines(decode(read_bytes(file), encoding, file)) for side, file in files.items()}
+    columns = {side: lines(decode(read_bytes(file), encoding, file)) for side, file in files.items()}
     longest, shortest = (pick(columns, key=lambda side: len(columns[side])) for pick in (max, min))
     if (lines := len(columns[shortest])) != len(columns[longest]):
         raise DataError(
@@ -129,7 +129,8 @@ def _side_by_side(files: dict[str, Path], encoding: str) -> "pd.DataFrame":
     return frame_of(columns)
 
 
-def _lines(text: str) -> list[str]:
+def lines(text: str) -> list[str]:
+    """Lines ended by ``\\n`` and nothing else: some reviews hold other characters that Python takes for line ends."""
     return text.removesuffix("\n").split("\n")
 
 

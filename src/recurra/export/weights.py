@@ -133,7 +133,12 @@ def levels(layer: Layer, library: str, residual: bool = False) -> list[Recurrent
 
 def directions(layer: Recurrent | Bidirectional) -> list[Recurrent]:
     """The layer itself, or its forward and its backward layer."""
-    return [layer.forwards, layer.backwards] if isinstance(layer, Bidirectional) else [layer]
+    if isinstance(layer, Recurrent):
+        return [layer]
+    parts = [part for part in (layer.forwards, layer.backwards) if isinstance(part, Recurrent)]
+    if len(parts) < 2:
+        raise InputError("layer: expected two Recurrent layers in a Bidirectional, got other ones")
+    return parts
 
 
 def joined(layers: Sequence[Recurrent]) -> Recurrent | Bidirectional:

@@ -108,8 +108,8 @@ class RankMeter(_VectorMeter):
             count += len(own)
         return {**ranked.metrics(), "nats": nats / max(1, count)}
 
-    def beside(self, frame: "pd.DataFrame") -> dict[str, float]:
-        """The same of BM25, and of both rankings fused."""
+    def beside(self, frame: "pd.DataFrame") -> dict[str, dict[str, float]]:
+        """BM25, and both rankings fused."""
         texts = [_text(value) for value in frame[self.head.modality.role].iloc[self.asked]]
         documents = [_text(value) for value in frame["other"].iloc[self.documents]]
         bm25 = BM25.fit(documents)
@@ -118,8 +118,7 @@ class RankMeter(_VectorMeter):
             words.add(ranks(bm25.scores(text), own))
             rankings = (-cosines).argsort(stable=True).numpy(), bm25.ranking(text)
             fused.add(ranks(fuse(rankings, len(documents)), own))
-        both = (("bm25", words), ("fused", fused))
-        return {f"{name}_{key}": value for name, way in both for key, value in way.metrics().items()}
+        return {"BM25": words.metrics(), "both fused": fused.metrics()}
 
 
 def _text(value: object) -> str:
@@ -129,11 +128,10 @@ def _text(value: object) -> str:
 def _correlation(a: Tensor, b: Tensor) -> float:
     """Pearson's; 0 where one of the two is constant."""
     a, b = a - a.mean(), b - b.mean()
-    return ((a * b).sum() / (a.norm() * b.norm()).clamp(min=1e-12)).item()
+    return float((a * b).sum() / (a.norm() * b.norm()).clamp(min=1e-12))
 
 
 def _ranked(values: Tensor) -> Tensor:
     """Ranks, equals sharing the mean of theirs."""
-    _, place, counts = values.unique(return_inverse=True, return_counts=True)
-    last = counts.cumsum(0).double()
-    return (last - (counts - 1) / 2)[place]
+    _, place, counts = np.unique(values.numpy(), return_inverse=True, return_counts=True)
+    return torch.from_numpy((counts.cumsum() - (counts - 1) / 2)[place])

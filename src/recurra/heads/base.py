@@ -11,6 +11,7 @@ from recurra.errors import InputError
 from recurra.modalities import Modality
 from recurra.sequences import Ragged
 from recurra.sequences.batches import Targets
+from recurra.trunk import TrunkConfig
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -47,8 +48,8 @@ class Meter(ABC):
     def metrics(self) -> dict[str, float]:
         """The figures so far."""
 
-    def beside(self, frame: "pd.DataFrame") -> dict[str, float]:
-        """The figures of what one would use instead, on the same rows. frame: the rows that were counted."""
+    def beside(self, frame: "pd.DataFrame") -> dict[str, dict[str, float]]:
+        """The same figures of what one could use instead, by its name. frame: the rows that were counted."""
         return {}
 
     def details(self, frame: "pd.DataFrame") -> dict[str, Any]:
@@ -60,22 +61,29 @@ class Head(nn.Module, ABC):
     """The last part of a model.
 
     ``config`` is the class of its settings, ``roles`` the data columns it learns from beside the input,
-    ``running`` whether it reads one running sequence (the next token) or rows apart. ``shared`` those roles whose
-    columns are written in the input's own units, so that the modality is fitted to them too. ``aligned`` whether each
-    step of the input has a target of its own, ``unaligned`` whether targets are sequences with lengths of their own,
-    whose steps a batch counts beside the input's. ``optional`` further roles, whose columns the data may lack, ``gaps``
-    roles that single rows may lack, which are then empty. ``objective`` may depend on the settings.
+    ``running`` whether it reads one running sequence (the next token) or rows apart. ``begun``, ``ended`` whether an
+    end token stands before and after each row. ``shared`` those roles whose columns are written in the input's own
+    units, so that the modality is fitted to them too. ``aligned`` whether each step of the input has a target of its
+    own, ``unaligned`` whether targets are sequences with lengths of their own, whose steps a batch counts beside the
+    input's. ``optional`` further roles, whose columns the data may lack, ``gaps`` roles that single rows may lack,
+    which are then empty. ``objective`` may depend on the settings.
     """
 
     config: ClassVar[type]
     roles: ClassVar[tuple[str, ...]] = ()
     running: ClassVar[bool] = False
+    begun: ClassVar[bool] = False
+    ended: ClassVar[bool] = False
     shared: ClassVar[tuple[str, ...]] = ()
     aligned: ClassVar[bool] = False
     unaligned: ClassVar[bool] = False
     optional: ClassVar[tuple[str, ...]] = ()
     gaps: ClassVar[tuple[str, ...]] = ()
     objective: Objective
+
+    @classmethod
+    def check(cls, config: Any, trunk: TrunkConfig) -> None:
+        """Raises InputError where it cannot be put on this trunk."""
 
     @classmethod
     @abstractmethod
@@ -106,6 +114,10 @@ class Head(nn.Module, ABC):
     def explain(self, inputs: Ragged, features: Ragged, last: Tensor) -> list[dict[str, Any]]:
         """As ``decode``, each with what it rests on; InputError where that cannot be said. inputs: as encoded."""
         raise InputError(f"head {type(self).__name__.lower()}: its predictions have no explanation")
+
+    def said(self, tokens: list[str], result: dict[str, Any]) -> dict[str, Any]:
+        """A prediction as people want it. tokens: the row's, as they are. result: one of ``decode``'s."""
+        return result
 
     @abstractmethod
     def meter(self) -> Meter:

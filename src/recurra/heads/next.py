@@ -1,102 +1,29 @@
 """The next token of a sequence: a language model's head."""
 
-import math
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from recurra.config import setting
 from recurra.errors import InputError
-from recurra.heads.base import Head, Meter, Objective
-from recurra.modalities import Modality, Tokens
-from recurra.nn.cross_entropy import linear_cross_entropy
+from recurra.heads._tokens import TokenConfig, TokenHead
 from recurra.sequences import Ragged
-
-if TYPE_CHECKING:
-    import pandas as pd
+from recurra.trunk import TrunkConfig
 
 
-@dataclass(frozen=True)
-class NextConfig:
-    """Settings of the head ``next``."""
+class Next(TokenHead):
+    """Predicts each step's next token."""
 
-    tied: bool = setting(True, "use the embedding as output weights (Press & Wolf 2017)")
-
-
-class Next(Head):
-    """Predicts each step's next token.
-
-    Tied weights (Press & Wolf 2017, https://arxiv.org/abs/1608.05859) need features as wide as the embedding:
-    a linear map is put between where they are not.
-    """
-
-    config = NextConfig
-    running = True
-    objective = Objective("nats_per_token", maximise=False)
-
-    def __init__(
-        self, config: NextConfig, width: int, known: dict[str, Any], modality: Modality, encoder: nn.Module
-    ) -> None:
-        super().__init__(config, width, known, modality, encoder)
-        if not isinstance(modality, Tokens):
-            raise InputError(f"head next: expected a modality of tokens, got {type(modality).__name__.lower()}")
-        if not isinstance(encoder, nn.Embedding):
-            raise InputError(
-                "head next: expected tokens to be read by a plain table of vectors; leave out modality.characters, "
-                "modality.capitals and modality.rare_dropout, and give trunk.embedding the width of modality.vectors"
-            )
-        self.modality = modality
-        inner = encoder.embedding_dim if config.tied else width
-        self.narrow = nn.Linear(width, inner) if inner != width else nn.Identity()
-        self.output = nn.Linear(inner, encoder.num_embeddings)
-        nn.init.zeros_(self.output.bias)
-        if config.tied:
-            self.output.weight = encoder.weight
-        elif not modality.pretrained:
-            # Small vectors suit output weights; vectors that are only read make learning start faster at unit size.
-            nn.init.normal_(encoder.weight)
+    config = TokenConfig
+    running = begun = True
 
     @classmethod
-    def learn(cls, config: NextConfig, frame: "pd.DataFrame") -> dict[str, Any]:
-        return {}
-
-    def targets(self, frame: "pd.DataFrame", where: str) -> None:
-        return None
+    def check(cls, config: TokenConfig, trunk: TrunkConfig) -> None:
+        if trunk.bidirectional:
+            raise InputError("trunk.bidirectional: a model of the next token must not read it beforehand; use false")
 
     def loss(self, features: Ragged, last: Tensor, targets: Ragged) -> tuple[Tensor, float]:
-        x = self.narrow(features.values)
-        return linear_cross_entropy(x, self.output.weight, self.output.bias, targets.values), len(x)
-
-    def logits(self, last: Tensor) -> Tensor:
-        """last: [B, F]. Returns [B, V], the score of each token as the next one."""
-        return self.output(self.narrow(last))  # type: ignore[no-any-return]
+        return self.nats(features.values, targets.values)
 
     def decode(self, features: Ragged, last: Tensor) -> list[dict[str, Any]]:
         """The five most likely next tokens of each sequence."""
-        probability, token = self.logits(last).softmax(-1).topk(min(5, self.output.out_features))
-        return [
-            {"next": [{"token": self.modality.decode([t]), "probability": p} for t, p in zip(ts, ps, strict=True)]}
-            for ts, ps in zip(token.tolist(), probability.tolist(), strict=True)
-        ]
-
-    def meter(self) -> Meter:
-        return _NextMeter(self)
-
-
-class _NextMeter(Meter):
-    def __init__(self, head: Next):
-        self.head, self.nats, self.tokens = head, 0.0, 0
-
-    def update(self, features: Ragged, last: Tensor, targets: Ragged, rows: Tensor | None) -> None:
-        with torch.no_grad():
-            total, count = self.head.loss(features, last, targets)
-        self.nats += total.item()
-        self.tokens += int(count)
-
-    def metrics(self) -> dict[str, float]:
-        nats = self.nats / self.tokens
-        # A model that has diverged has a perplexity too large for a float.
-        perplexity = math.exp(nats) if nats < 700 else math.inf
-        return {"nats_per_token": nats, "bits_per_token": nats / math.log(2), "perplexity": perplexity}
+        return [{"next": tokens} for tokens in self.likeliest(last)]

@@ -166,6 +166,9 @@ class Tags(Head):
             )
         return results
 
+    def said(self, tokens: list[str], result: dict[str, Any]) -> dict[str, Any]:
+        return {"tokens": tokens, **result}
+
     def meter(self) -> Meter:
         return _TagsMeter(self)
 

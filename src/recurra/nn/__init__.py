@@ -1,5 +1,6 @@
 """Layers: recurrent ones over any cell, and drop-in replacements for torch.nn's."""
 
+from recurra.nn.conv import ConvLSTM, Convolutional
 from recurra.nn.crf import CRF
 from recurra.nn.dropout import Dropout, embedding_dropout
 from recurra.nn.penalties import activation_penalty, slowness_penalty
@@ -12,6 +13,8 @@ __all__ = [
     "LSTM",
     "RNN",
     "Bidirectional",
+    "ConvLSTM",
+    "Convolutional",
     "Dropout",
     "Layer",
     "Recurrent",

@@ -26,12 +26,12 @@ class Dropout(nn.Module):
         self.p, self.variational = p, variational
 
     def forward(self, x: Ragged) -> Ragged:
-        """x: values [N, F]. Returns the like."""
+        """x: values [N, ...]. Returns the like."""
         if not (self.p and self.training):
             return x
         if not self.variational:
             return x.with_values(nn.functional.dropout(x.values, self.p))
-        masks = nn.functional.dropout(x.values.new_ones(len(x), x.values.shape[1]), self.p)
+        masks = nn.functional.dropout(x.values.new_ones(len(x), *x.values.shape[1:]), self.p)
         return x.with_values(x.values * masks.repeat_interleave(x.lengths, dim=0))
 
     def extra_repr(self) -> str:

@@ -10,11 +10,12 @@ from torch import nn
 
 from recurra.compile import Path, Ran, watch
 from recurra.errors import InputError
-from recurra.nn.recurrent import Recurrent
+from recurra.nn.conv import Convolutional
+from recurra.nn.recurrent import Layer, Recurrent
 from recurra.nn.rnn import GRU, LSTM, RNN
 from recurra.sequences import Ragged
 
-Layers = Recurrent | RNN | LSTM | GRU
+Layers = Recurrent | Convolutional | RNN | LSTM | GRU
 COLUMNS = ("layer", "cell", "path", "dtype", "lanes", "threads", "why not a kernel")
 
 
@@ -89,7 +90,7 @@ def _told(layers: Mapping[str, Layers], found: list[LayerKernel], threads: bool)
     """Inside the block, what each layer runs goes into ``found``."""
 
     def hook(name: str, layer: Layers) -> Callable[..., None]:
-        suffixes = [""] if isinstance(layer, Recurrent) else [s.removeprefix("_") for s in layer.suffixes]
+        suffixes = [""] if isinstance(layer, Layer) else [s.removeprefix("_") for s in layer.suffixes]
         names = [".".join(filter(None, (name, suffix))) for suffix in suffixes]
 
         def after(*_: Any) -> None:
@@ -112,4 +113,5 @@ def _tell(name: str, ran: Ran, threads: bool) -> LayerKernel:
 
 def _one_step(layer: Layers) -> Ragged:
     weight = next(layer.parameters())
-    return Ragged(weight.new_zeros(1, layer.input_size), torch.arange(2, device=weight.device))
+    frame = (layer.frame or (1, 1)) if isinstance(layer, Convolutional) else ()
+    return Ragged(weight.new_zeros(1, layer.input_size, *frame), torch.arange(2, device=weight.device))

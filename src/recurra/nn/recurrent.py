@@ -16,16 +16,22 @@ from recurra.compile import show, unroll
 from recurra.errors import InputError, ShapeError, UnknownNameError
 from recurra.nn.checks import check_like, check_probability, check_sizes
 from recurra.nn.dropout import Dropout
+from recurra.nn.initial import draw_input, draw_own
 from recurra.sequences import Ragged, State
 
 Merge = Literal["concat", "sum", "mean", "mul"]
 
 
 class Layer(nn.Module, ABC):
-    """What Recurrent, Bidirectional and Stack have in common. input_size: I. output_size: features of the output."""
+    """What all layers have in common. input_size: I. output_size: features of the output. reverse: whether it reads
+    from each sequence's last step to its first; None: both ways.
+
+    Of layers over frames (``Convolutional``) a feature is a channel: there is [height, width] more to each tensor.
+    """
 
     input_size: int
     output_size: int
+    reverse: bool | None = None
 
     @abstractmethod
     def forward(self, x: Ragged, state: State | None = None) -> tuple[Ragged, State]:
@@ -68,6 +74,8 @@ class Recurrent(Layer):
     (Ragged(B=2, N=9, features=[5], dtype=torch.float32), State(h: [2, 5]))
     """
 
+    reverse: bool
+
     def __init__(
         self,
         cell: Cell,
@@ -93,16 +101,11 @@ class Recurrent(Layer):
         check_probability("weight_drop", weight_drop)
         for rate in rates.values():
             check_probability("zoneout", rate)
-        if cell.projects and not 0 < projection_size < hidden_size:
-            raise InputError(f"projection_size: expected 1 to {hidden_size - 1} for {cell.name}, got {projection_size}")
-        if not cell.projects and projection_size != 0:
-            raise InputError(f"projection_size: expected 0, as {cell.name} has no projection, got {projection_size}")
         self.cell, self.input_size, self.hidden_size, self.reverse = cell, input_size, hidden_size, reverse
-        self.projection_size = projection_size
-        self.gate_bias = {**cell.bias, **(gate_bias or {})}
-        for gate in self.gate_bias:
-            if gate not in cell.gates:
-                raise UnknownNameError(f"gate of {cell.name}", gate, cell.gates)
+        self.projection_size = projected_units(cell, hidden_size, projection_size)
+        self.gate_bias = gate_biases(cell, gate_bias)
+        if weight_drop and not any(len(p.sizes) == 2 for p in cell.params.values()):
+            raise InputError(f"weight_drop: expected 0, as {cell.name} has no recurrent matrix, got {weight_drop}")
         has_heads = any(p.heads for p in cell.params.values())
         if heads > 1 and (hidden_size % heads or not has_heads):
             wanted = f"a divisor of {hidden_size}" if has_heads else f"1, as {cell.name} has no heads"
@@ -133,28 +136,16 @@ class Recurrent(Layer):
     @torch.no_grad()
     def reset_parameters(self) -> None:
         """Draws the weights anew."""
-        for block in torch.split(self.weight_ih, self.hidden_size):
-            nn.init.xavier_uniform_(block)
-        if self.bias_ih is not None:
-            for gate, block in zip(self.cell.gates, torch.split(self.bias_ih, self.hidden_size), strict=True):
-                block.fill_(self.gate_bias.get(gate, 0.0))
-            if self.chrono:
-                steps = torch.empty(self.hidden_size).uniform_(1, self.chrono - 1).log()
-                for gate, sign in self.cell.memory.items():
-                    self.bias_ih.view(-1, self.hidden_size)[self.cell.gates.index(gate)] = sign * steps
+        draw_input(self.cell, self.weight_ih, self.bias_ih, self.gate_bias)
+        if self.bias_ih is not None and self.chrono:
+            steps = torch.empty(self.hidden_size).uniform_(1, self.chrono - 1).log()
+            for gate, sign in self.cell.memory.items():
+                self.bias_ih.view(-1, self.hidden_size)[self.cell.gates.index(gate)] = sign * steps
         for start in self.start.values() if self.start is not None else ():
             start.zero_()
         for name, declared in self.cell.params.items():
-            if isinstance(declared.init, float):
-                self.params[name].fill_(declared.init)
-                continue
-            if isinstance(declared.init, tuple):
-                self.params[name].uniform_(*declared.init)
-                continue
-            draw = nn.init.orthogonal_ if declared.init == "orthogonal" else nn.init.xavier_uniform_
             height = self.projection_size if declared.sizes[0].endswith("R") else self.hidden_size
-            for block in torch.split(self.params[name], height // self.heads if declared.heads else height):
-                draw(block)
+            draw_own(declared, self.params[name], height // self.heads if declared.heads else height)
 
     def forward(self, x: Ragged, state: State | None = None) -> tuple[Ragged, State]:
         initial = self._initial(x, state)
@@ -234,6 +225,7 @@ class Recurrent(Layer):
 class Bidirectional(Layer):
     """A forward and a backward layer over the same input, their outputs merged step by step.
 
+    Either may be a Stack of layers that read one way: the directions then do not hear each other until they are merged.
     merge: ``concat`` puts the features side by side; ``sum``, ``mean`` and ``mul`` need layers of the same output_size.
     Schuster & Paliwal 1997, https://doi.org/10.1109/78.650093.
 
@@ -244,11 +236,11 @@ class Bidirectional(Layer):
     (torch.Size([7, 10]), ('forward.h', 'forward.c', 'backward.h', 'backward.c'))
     """
 
-    def __init__(self, forward: Recurrent, backward: Recurrent, merge: Merge = "concat"):
+    def __init__(self, forward: Layer, backward: Layer, merge: Merge = "concat"):
         super().__init__()
         if merge not in get_args(Merge):
             raise UnknownNameError("merge", merge, get_args(Merge))
-        if forward.reverse or not backward.reverse:
+        if (forward.reverse, backward.reverse) != (False, True):
             raise InputError("forward, backward: expected one layer with reverse=False and one with reverse=True")
         if forward.input_size != backward.input_size:
             raise ShapeError("backward.input_size", forward.input_size, backward.input_size)
@@ -276,7 +268,7 @@ class Bidirectional(Layer):
 
     def _merged(self, ahead: Tensor, back: Tensor) -> Tensor:
         if self.merge == "concat":
-            return torch.cat([ahead, back], dim=-1)
+            return torch.cat([ahead, back], dim=1)
         if self.merge == "mul":
             return ahead * back
         return ahead + back if self.merge == "sum" else (ahead + back) / 2
@@ -315,6 +307,8 @@ class Stack(Layer):
         if residual and not any(map(self.adds, range(len(self.layers)))):
             raise InputError("residual: expected a layer above the first that is as wide as its input, got none")
         self.input_size, self.output_size = self._each()[0].input_size, self._each()[-1].output_size
+        ways = {layer.reverse for layer in self._each()}
+        self.reverse = ways.pop() if len(ways) == 1 else None
 
     def forward(self, x: Ragged, state: State | None = None) -> tuple[Ragged, State]:
         if state is None:
@@ -343,6 +337,23 @@ class Stack(Layer):
 
     def _each(self) -> list[Layer]:
         return list(self.layers)  # type: ignore[arg-type]
+
+
+def projected_units(cell: Cell, hidden: int, projected: int) -> int:
+    """R, checked. Raises InputError unless it is 0 for a cell without projection, and less than H for one that has."""
+    if cell.projects and not 0 < projected < hidden:
+        raise InputError(f"projection_size: expected 1 to {hidden - 1} for {cell.name}, got {projected}")
+    if not cell.projects and projected != 0:
+        raise InputError(f"projection_size: expected 0, as {cell.name} has no projection, got {projected}")
+    return projected
+
+
+def gate_biases(cell: Cell, given: Mapping[str, float] | None) -> dict[str, float]:
+    """What gates' biases start from, the cell's own and those given. Raises UnknownNameError."""
+    for gate in given or {}:
+        if gate not in cell.gates:
+            raise UnknownNameError(f"gate of {cell.name}", gate, cell.gates)
+    return {**cell.bias, **(given or {})}
 
 
 def _block_diagonal(weight: Tensor, heads: int) -> Tensor:

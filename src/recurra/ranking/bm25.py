@@ -61,14 +61,14 @@ class BM25:
                 ids.append(vocabulary.setdefault(word, len(vocabulary)))
                 places.append(place)
                 counts.append(count)
-        word = np.array(ids, dtype=np.int64)
-        order = word.argsort(kind="stable")
+        entries = np.array(ids, dtype=np.int64)
+        order = entries.argsort(kind="stable")
         documents = np.array(places, dtype=np.int32)[order]
         often = np.array(counts, dtype=np.float64)[order]
-        having = np.bincount(word, minlength=len(vocabulary))
+        having = np.bincount(entries, minlength=len(vocabulary))
         idf = np.log1p((len(texts) - having + 0.5) / (having + 0.5))
         mean = lengths.mean() if lengths.any() else 1.0
-        weights = idf[word[order]] * often * (k1 + 1) / (often + k1 * (1 - b + b * lengths[documents] / mean))
+        weights = idf[entries[order]] * often * (k1 + 1) / (often + k1 * (1 - b + b * lengths[documents] / mean))
         starts = np.concatenate([[0], having.cumsum()]).astype(np.int64)
         return cls(vocabulary, starts, documents, weights.astype(np.float32), len(texts))
 

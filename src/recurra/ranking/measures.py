@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 RECALLS = (1, 10, 100)
 
 
-def ranks(scores: NDArray[np.floating], relevant: Sequence[int]) -> NDArray[np.int64]:
+def ranks(scores: NDArray[np.floating], relevant: Sequence[int] | NDArray[np.int64]) -> NDArray[np.int64]:
     """The places, from 1 and rising, of the relevant documents among all.
 
     scores: [D], more is better; of equals, the earlier document comes first. relevant: their places in ``scores``.
@@ -42,6 +42,6 @@ class Ranked:
         self.queries += 1
 
     def metrics(self) -> dict[str, float]:
-        """Mean average precision, mean reciprocal rank of the first hit, share found in the first k; 0 without a query."""
+        """Mean average precision, mean reciprocal rank of the first hit, share found in the first k; 0 for no query."""
         names = ("map", "mrr", *(f"recall_{k}" for k in RECALLS))
         return dict(zip(names, (self.sums / max(1, self.queries)).tolist(), strict=True))

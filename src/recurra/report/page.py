@@ -69,10 +69,12 @@ def render(folder: Path, config: dict[str, Any], events: Events) -> str:
         warning=_warning(folder, events),
         headline=_headline(events),
         charts=_charts(config, events),
+        beside=details.get("beside", {}),
         samples=details.get("samples", []),
         examples=[{key: _cut(text) for key, text in row.items()} for row in details.get("examples", [])],
         attention=_attention(details.get("attention", [])),
         confusion=_confusion(details["labels"], details["confusion"]) if "confusion" in details else None,
+        spans=details.get("spans", []),
         worst=_worst(details),
         cards=[
             ("Data", _data(start["data"]), start["data"]["notes"]),

@@ -29,4 +29,4 @@ def duration(seconds: float) -> str:
 
 def name(key: str) -> str:
     """A metric's or a task's key as words: nats_per_token, language-model."""
-    return key.replace("_", " ").replace("-", " ").replace("macro f1", "macro F1")
+    return key.replace("_", " ").replace("-", " ").replace("f1", "F1")

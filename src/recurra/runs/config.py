@@ -8,9 +8,13 @@ from typing import Any
 from recurra.config import from_dict, override, paths, resolve
 from recurra.datasets import DataConfig
 from recurra.errors import InputError, MissingFileError, UnknownNameError
-from recurra.model import ModelConfig, TrunkConfig
+from recurra.model import ModelConfig
 from recurra.tasks import TASKS, Task
 from recurra.training import TrainingConfig
+from recurra.trunk import TrunkConfig
+
+# What these names mean where a head has settings of the same name, as on the command line.
+OF_THE_TRUNK = ("cell", "layers", "hidden")
 
 
 @dataclass(frozen=True)
@@ -86,7 +90,7 @@ def flat(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
 
 def changed(config: RunConfig, settings: dict[str, Any]) -> RunConfig:
     """With a user's settings. A time budget given without epochs lifts the task's limit on epochs."""
-    full = {resolve(config, key): value for key, value in settings.items()}
+    full = {resolve(config, f"trunk.{key}" if key in OF_THE_TRUNK else key): value for key, value in settings.items()}
     for fixed in ("task", "input", "output"):
         if fixed in full:
             raise InputError(f"setting {fixed!r} belongs to the task: name another task instead")

@@ -276,6 +276,8 @@ def _start(
 def _evaluation(run: Run, name: str, split: str, frame: "pd.DataFrame", batches: Separate | Streams) -> dict[str, Any]:
     meter = run.model.measure(batches)
     details = meter.details(frame)
+    if beside := meter.beside(frame):
+        details["beside"] = beside
     if run.model.head.running:
         prompt = str(frame[run.task.roles[0]].iloc[0])[:SAMPLE_PROMPT]
         if run.model.tokens.unknown(prompt):
@@ -285,7 +287,7 @@ def _evaluation(run: Run, name: str, split: str, frame: "pd.DataFrame", batches:
             for t in SAMPLE_TEMPERATURES
         ]
     details["health"] = _health(run, frame)
-    return {"data": name, "split": split, "metrics": {**meter.metrics(), **meter.beside(frame)}, "details": details}
+    return {"data": name, "split": split, "metrics": meter.metrics(), "details": details}
 
 
 def _health(run: Run, frame: "pd.DataFrame") -> list[dict[str, Any]]:

@@ -2,7 +2,7 @@
 
 import os
 import shutil
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -18,10 +18,13 @@ from recurra.model import Model, read_config
 from recurra.report.events import lines
 from recurra.runs.config import RunConfig, from_run
 from recurra.runs.fingerprint import fingerprint
+from recurra.runs.searching import Searcher, documents_of
 from recurra.tasks import TASKS
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from recurra.ranking.index import Hit, Index
 
 
 # config.toml's data.source of a run that was trained on a data frame.
@@ -42,6 +45,7 @@ class Run:
     def __init__(self, path: Path, config: RunConfig, model: Model):
         self.path, self.config, self.model = path, config, model
         self.task = TASKS.get(config.task)
+        self._searching: Searcher | None = None
 
     @cached_property
     def splits(self) -> Splits:
@@ -89,14 +93,16 @@ class Run:
 
         split: which part of a data set is meant (train, valid, test). columns: the column of a role in ``data``; else
         that of the training where ``data`` have it, else a guess. tell: gets each sentence that a person should know
-        about the data, such as how many rows were left out. Returns task, data, split and metrics.
+        about the data, such as how many rows were left out. Returns task, data, split, metrics and, where there is
+        something to hold them against on the same rows, ``beside``: its metrics by its name.
         Raises InputError (DataError, MissingFileError, UnknownNameError) for data that do not fit.
         """
         part, rows = self._rows(data, split, columns or {})
         meter = self.model.measure(self.model.evaluation_batches(rows.frame, rows.name))
-        metrics = {**meter.metrics(), **meter.beside(rows.frame)}
+        found = {"task": self.config.task, "data": rows.name, "split": part, "metrics": meter.metrics()}
+        beside = meter.beside(rows.frame)
         _pass_on(rows.notes, tell)
-        return {"task": self.config.task, "data": rows.name, "split": part, "metrics": metrics}
+        return {**found, "beside": beside} if beside else found
 
     def _rows(self, data: "str | Path | pd.DataFrame | None", split: str, columns: dict[str, str]) -> tuple[str, Rows]:
         """The rows to evaluate on, and which part of the data they are."""
@@ -163,6 +169,44 @@ class Run:
     ) -> Iterator[str]:
         """``length`` tokens that continue ``prompt``, in pieces, as they are drawn (language models)."""
         return generate(self.model, prompt, length, Sampling(temperature, top_k, top_p, seed))
+
+    def index(
+        self,
+        documents: "str | Path | pd.DataFrame | Sequence[str]",
+        columns: dict[str, str] | None = None,
+        *,
+        folder: str | Path | None = None,
+        tell: Callable[[str], object] | None = None,
+    ) -> "Index":
+        """Makes ``documents`` searchable: a file, a folder, a data set's name, a data frame, or the texts themselves.
+
+        columns: the column of the roles ``text`` and ``id``; else guessed; without ids, rows are numbered.
+        folder: where the index is kept; None: ``index`` in the run's. It is made anew where documents or weights have
+        changed. tell: as for ``evaluate``. Raises InputError (DataError for an id given twice) or MissingExtraError.
+        """
+        config = self.config.data
+        rows = documents_of(documents, columns or {}, config.encoding, config.header)
+        return self._searcher(folder).make(rows, tell or (lambda note: None))
+
+    def search(
+        self, query: str, top: int = 10, *, hybrid: bool = False, folder: str | Path | None = None
+    ) -> "list[Hit]":
+        """The documents of the run's index that are nearest to ``query``, the nearest first.
+
+        hybrid: fused with BM25's ranking by the words in common. folder: of an index that is elsewhere.
+        Raises InputError, MissingFileError where there is no index yet, RunError where it is of other weights.
+        """
+        return self._searcher(folder).search(query, top, hybrid)
+
+    def similarity(self, texts: Sequence[str], others: Sequence[str]) -> list[float]:
+        """How alike each text is to its other one: a score as in the training data, or without those a cosine."""
+        return self._searcher(None).similarity(texts, others)
+
+    def _searcher(self, folder: str | Path | None) -> Searcher:
+        place = Path(folder) if folder else self.path / "index"
+        if self._searching is None or self._searching.folder != place:
+            self._searching = Searcher(self.model, self.path / "model.safetensors", place)
+        return self._searching
 
     def save(self, folder: str | Path) -> None:
         """Copies the run folder. Raises RunError where ``folder`` exists."""

@@ -15,7 +15,7 @@ FORMAT = "recurra.state.1"
 
 
 class State:
-    """Named tensors [B, size], one row a sequence or stream. Immutable: every change is a new State.
+    """Named tensors [B, ...], mostly [B, size], one row a sequence or stream. Immutable: every change is a new State.
 
     Names are dotted paths: ``"0.forward.h"`` is h of the forward direction of layer 0.
 
@@ -30,13 +30,13 @@ class State:
     __slots__ = ("_tensors",)
 
     def __init__(self, tensors: Mapping[str, Tensor]):
-        """Raises ShapeError unless all are [B, size] with one B, InputError if there are none."""
+        """Raises ShapeError unless all are [B, size, ...] with one B, InputError if there are none."""
         if not tensors:
             raise InputError("tensors: expected at least one named tensor, got none")
         rows = next(iter(tensors.values())).shape[:1]
         for name, value in tensors.items():
-            if value.ndim != 2 or value.shape[:1] != rows:
-                raise ShapeError(name, f"[{rows[0] if rows else 'B'}, size]", list(value.shape))
+            if value.ndim < 2 or value.shape[:1] != rows:
+                raise ShapeError(name, f"[{rows[0] if rows else 'B'}, size, ...]", list(value.shape))
         self._tensors = dict(tensors)
 
     @property
@@ -82,8 +82,8 @@ class State:
             raise ShapeError("initial", f"one row of {', '.join(self.names)}", initial)
         new = {}
         for name, value in self._tensors.items():
-            row = value.new_zeros(1, value.shape[1]) if initial is None else initial[name].to(value)
-            new[name] = value.index_copy(0, where, row.expand(len(where), -1))
+            row = value.new_zeros(1, *value.shape[1:]) if initial is None else initial[name].to(value)
+            new[name] = value.index_copy(0, where, row.expand(len(where), *value.shape[1:]))
         return State(new)
 
     def select(self, rows: Tensor | Iterable[int]) -> "State":

@@ -1,5 +1,6 @@
 """The phrases of a sentence."""
 
+from recurra.tasks._tagging import TAGGING
 from recurra.tasks.base import Task
 
 chunk = Task(
@@ -11,11 +12,5 @@ chunk = Task(
     roles=("text", "tags"),
     columns={"tags": "chunk"},
     dataset="conll2000",
-    defaults={
-        "trunk.bidirectional": True,
-        "trunk.hidden": 128,
-        "trunk.input_dropout": 0.5,
-        "trunk.dropout": 0.5,
-        "training.patience": 5,
-    },
+    defaults=TAGGING,
 )

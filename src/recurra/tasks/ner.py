@@ -1,5 +1,6 @@
 """Names of people, places and other things in a text."""
 
+from recurra.tasks._tagging import TAGGING
 from recurra.tasks.base import Task
 
 ner = Task(
@@ -11,11 +12,5 @@ ner = Task(
     roles=("text", "tags"),
     columns={"tags": "ner"},
     dataset="conll2003",
-    defaults={
-        "trunk.bidirectional": True,
-        "trunk.hidden": 128,
-        "trunk.input_dropout": 0.5,
-        "trunk.dropout": 0.5,
-        "training.patience": 5,
-    },
+    defaults=TAGGING,
 )

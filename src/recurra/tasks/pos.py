@@ -1,5 +1,6 @@
 """The part of speech of each word."""
 
+from recurra.tasks._tagging import TAGGING
 from recurra.tasks.base import Task
 
 pos = Task(
@@ -11,11 +12,5 @@ pos = Task(
     roles=("text", "tags"),
     columns={"tags": "pos"},
     dataset="conll2000",
-    defaults={
-        "trunk.bidirectional": True,
-        "trunk.hidden": 128,
-        "trunk.input_dropout": 0.5,
-        "trunk.dropout": 0.5,
-        "training.patience": 5,
-    },
+    defaults=TAGGING,
 )

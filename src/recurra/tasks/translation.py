@@ -12,14 +12,16 @@ translation = Task(
     dataset="multi30k",
     defaults={
         "modality.unit": "bpe",
+        "modality.max_vocab": 4000,
         "modality.max_length": 1000,
         "trunk.bidirectional": True,
-        "trunk.hidden": 256,
+        "trunk.hidden": 192,
         "trunk.input_dropout": 0.3,
         "trunk.dropout": 0.3,
-        "head.hidden": 512,
+        "head.hidden": 320,
         "head.input_dropout": 0.3,
-        "training.batch_tokens": 2048,
+        # Small batches: many steps count for more than good use of the processor.
+        "training.batch_tokens": 1024,
         "training.rate": 2e-3,
     },
 )

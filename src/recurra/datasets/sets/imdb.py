@@ -12,8 +12,9 @@ import re
 import tarfile
 from collections.abc import Mapping
 
-from recurra.datasets.base import Columns, Dataset, File, lines
+from recurra.datasets.base import Columns, Dataset, File
 from recurra.datasets.split import split_rows
+from recurra.datasets.tables import lines
 
 _LABELS = {"neg": "negative", "pos": "positive"}
 

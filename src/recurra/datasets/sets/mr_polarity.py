@@ -6,7 +6,8 @@ that was trained on one must not be tested on the other.
 
 from collections.abc import Mapping
 
-from recurra.datasets.base import Columns, Dataset, File, lines, unzip
+from recurra.datasets.base import Columns, Dataset, File, unzip
+from recurra.datasets.tables import lines
 
 
 def _read(files: Mapping[str, bytes]) -> dict[str, Columns]:

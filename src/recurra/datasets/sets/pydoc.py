@@ -24,6 +24,7 @@ PYDOC = Dataset(
     summary="the language reference in Python's standard library; its text varies with Python's version",
     size="about 500,000 characters; the first 90 % train, then 5 % valid, 5 % test",
     task="language-model",
+    running=True,
     licence="PSF-2.0",
     source="pydoc_data.topics of the Python that runs",
     read=_read,

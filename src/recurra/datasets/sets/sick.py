@@ -2,7 +2,8 @@
 
 from collections.abc import Mapping
 
-from recurra.datasets.base import Columns, Dataset, File, lines
+from recurra.datasets.base import Columns, Dataset, File
+from recurra.datasets.tables import lines
 
 # The file holds the three parts one after the other.
 _PARTS = {"train": slice(0, 4500), "valid": slice(4500, 5000), "test": slice(5000, None)}
@@ -29,6 +30,7 @@ SICK = Dataset(
     licence="CC BY-NC-SA 3.0",
     source="Marelli et al. 2014, https://aclanthology.org/L14-1314",
     read=_read,
+    defaults={"head.pool": "max"},
     files={
         "all": File(
             path="sick/SICK.txt.xz",

@@ -6,7 +6,8 @@ A model that was trained on ``mr_polarity`` must not be tested here, nor the oth
 
 from collections.abc import Mapping
 
-from recurra.datasets.base import Columns, Dataset, File, lines
+from recurra.datasets.base import Columns, Dataset, File
+from recurra.datasets.tables import lines
 
 _URL = "https://raw.githubusercontent.com/clairett/pytorch-sentiment-classification/master/data/SST2/"
 _LABELS = {"0": "negative", "1": "positive"}

@@ -21,6 +21,7 @@ TINYSHAKESPEARE = Dataset(
     summary="40,000 lines of Shakespeare's plays",
     size="1,115,394 characters, 65 different; the last 10 % test, 3 % from the middle of the rest valid",
     task="language-model",
+    running=True,
     licence="public domain",
     source="Karpathy 2015, https://github.com/karpathy/char-rnn",
     read=_read,

@@ -2,7 +2,8 @@
 
 from collections.abc import Mapping
 
-from recurra.datasets.base import Columns, Dataset, File, lines, unzip
+from recurra.datasets.base import Columns, Dataset, File, unzip
+from recurra.datasets.tables import lines
 
 
 def _read(files: Mapping[str, bytes]) -> dict[str, Columns]:

@@ -20,6 +20,7 @@ WIKITEXT2 = Dataset(
     summary="WikiText-2, 720 good articles of the English Wikipedia in 33,278 different words",
     size="2,088,628 / 217,646 / 245,569 words with line ends",
     task="language-model",
+    running=True,
     licence="CC BY-SA 3.0",
     source="Merity et al. 2016, https://arxiv.org/abs/1609.07843",
     read=_read,
