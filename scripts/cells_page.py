@@ -2,7 +2,7 @@
 
 .venv/bin/python scripts/cells_page.py
 
-How fast each is comes from benchmarks/cells.jsonl, which holds what COMMAND printed.
+How fast each is comes from benchmarks/cells.jsonl, which holds what COMMANDS printed.
 """
 
 import ast
@@ -17,7 +17,11 @@ from recurra.cells import CELLS, Cell
 
 ROOT = Path(__file__).parent.parent
 PAGE, MEASURED = ROOT / "docs" / "cells.md", ROOT / "benchmarks" / "cells.jsonl"
-COMMAND = "recurra bench cells --hidden 128 --threads 1 --compile --json > benchmarks/cells.jsonl"
+COMMANDS = (
+    "recurra bench cells --hidden 128 --threads 1 --rounds 3 --json > benchmarks/cells.jsonl",
+    "recurra bench cells --hidden 128 --threads 1 --rounds 3 --compile --quick --steps 10 --json >> "
+    "benchmarks/cells.jsonl",
+)
 
 HEAD = """# Cells
 
@@ -28,25 +32,35 @@ those files. *wx* stands for the projected input of a gate, its bias included; a
 Weights are counted for I input features and H hidden units, with the bias of the input projection.
 
 How to add one: [Add a cell](how-to/add-a-cell.md).
+
+## GRU or LSTM?
+
+A common rule takes the GRU for small data and the LSTM for large. [Measured](RESULTS.md#gru-or-lstm) with as many
+weights and the same settings, small sets show no difference beyond that between seeds. What long memories need is
+[another matter](explanation/long-memory.md), and there how the gates begin counts for more than which cell it is.
 """
 
 SPEED = """## How fast
 
-A training step, forward and backward, of B 32, T 100 and H 128; measured by `{command}` on {machine}.
+A training step, forward and backward, of B 32, T 100 and H 128, on {machine}; by
+
+```sh
+{commands}
+```
 
 *step*: its milliseconds. *of plain*: how many times as long it takes as the plain cell of as many gates (rnn-tanh,
 li-gru, gru, lstm), with equal lengths and with lengths from 1 to T. *over Python*: how many times as fast it is as its
-own Python, step by step, and as that under `torch.compile` (20 steps). *over lstm*: how many times as fast as the LSTM
+own Python, step by step, and as that under `torch.compile` (10 steps). *over lstm*: how many times as fast as the LSTM
 a cell without matrix products trains on one sequence of 4,096 steps. Empty: not measured.
 """
-# Where a point of a group stands, and which columns say how much slower instead of faster.
+# Where a point of a group stands, of sequences of so many steps; and which columns say how much slower, not faster.
 COLUMNS = {
-    "dense, a step": "step",
-    "dense / plain": "of plain",
-    "ragged / plain": "of plain, ragged",
-    "dense / its Python, step by step": "over Python",
-    "dense / its Python compiled": "over torch.compile",
-    "long / lstm": "over lstm, 4,096 steps",
+    ("dense, a step", 100): "step",
+    ("dense / plain", 100): "of plain",
+    ("ragged / plain", 100): "of plain, ragged",
+    ("dense / its Python, step by step", 100): "over Python",
+    ("dense / its Python compiled", 10): "over torch.compile",
+    ("long / lstm", 4096): "over lstm, 4,096 steps",
 }
 SLOWER = ("of plain", "of plain, ragged")
 
@@ -62,23 +76,21 @@ def page() -> str:
 def _speeds() -> str:
     """What was measured, as a table: a row for each cell."""
     if not MEASURED.exists():
-        return f"## How fast\n\nNot measured yet: `{COMMAND}`.\n"
+        return f"## How fast\n\nNot measured yet: `{COMMANDS[0]}`.\n"
     (first, *rest) = [json.loads(line) for line in MEASURED.read_text(encoding="utf-8").splitlines()]
     found: dict[tuple[str, str], str] = {}
     for point in (line for line in rest if "place" in line):
-        for group, column in COLUMNS.items():
-            if point["group"].endswith(group):
-                value = point["median"]
-                found[point["place"]["cell"], column] = (
-                    f"{1000 * value:.1f} ms"
-                    if point["unit"] == "s"
-                    else f"{1 / value if column in SLOWER else value:.2f}"
-                )
+        for (group, steps), column in COLUMNS.items():
+            if point["group"].endswith(group) and point["place"]["T"] == steps:
+                value = 1 / point["median"] if column in SLOWER else point["median"]
+                text = f"{1000 * value:.1f} ms" if point["unit"] == "s" else f"{value:.2f}"
+                found.setdefault((point["place"]["cell"], column), text)  # of what both commands measured, the first
     table = [["cell", *COLUMNS.values()], ["---"] * (1 + len(COLUMNS))]
     table += [[name, *(found.get((name, column), "") for column in COLUMNS.values())] for name in CELLS.names()]
     rows = "\n".join(f"| {' | '.join(row)} |" for row in table)
-    machine = ", ".join(f"{name} {value}" for name, value in first["machine"].items())
-    return f"{SPEED.format(command=COMMAND, machine=machine)}\n{rows}\n"
+    machine = "one thread of an {cpu}, torch {torch}".format(**first["machine"])
+    commands = "\n".join(COMMANDS)
+    return f"{SPEED.format(commands=commands, machine=machine)}\n{rows}\n"
 
 
 def _section(name: str, cell: Cell) -> str:
