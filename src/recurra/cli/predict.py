@@ -35,7 +35,7 @@ def predict(
         if json:
             print_json({"input": row, **result})
         else:
-            print(f"{_answer(result)}\t{row}")
+            print(f"{_answer(result)}\t{' '.join(row) if isinstance(row, tuple) else row}")
 
 
 def _answer(result: dict[str, Any]) -> str:
