@@ -36,7 +36,7 @@ def predict(
         if json:
             print_json({"input": row, **result})
             continue
-        print(f"{_answer(result)}\t{row}")
+        print(f"{_answer(result)}\t{' '.join(row) if isinstance(row, tuple) else row}")
         if explain:
             print(f"  {_reason(result)}")
 

@@ -26,6 +26,7 @@ from recurra.heads.base import Head, Meter, Objective
 from recurra.modalities import Modality
 from recurra.nn import CRF
 from recurra.sequences import Ragged
+from recurra.sequences.layout import Layout
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -102,8 +103,7 @@ class Tags(Head):
         ids = {tag: i for i, tag in enumerate(self.labels)}
         numbers = [ids[tag] if tag in ids else self._unknown(tag) for row in rows for tag in row]
         lengths = torch.tensor([len(row) for row in rows], dtype=torch.int64)
-        offsets = torch.cat([torch.zeros(1, dtype=torch.int64), lengths.cumsum(0)])
-        return Ragged(torch.tensor(numbers, dtype=torch.int64), offsets)
+        return Ragged.of_layout(torch.tensor(numbers, dtype=torch.int64), Layout.of_lengths(lengths))
 
     def _unknown(self, tag: str) -> int:
         return UNKNOWN_INSIDE if self.spans and tag[0] in "IE" else UNKNOWN

@@ -8,6 +8,7 @@ from recurra.modalities._spelling import CLASSES, LONGEST
 from recurra.modalities._units import UNKNOWN
 from recurra.nn import Bidirectional, Recurrent
 from recurra.sequences import Ragged
+from recurra.sequences.layout import Layout
 
 
 class WordEncoder(nn.Module):
@@ -64,9 +65,7 @@ class Characters(nn.Module):
         super().__init__()
         lstm, ahead = CELLS.get("lstm"), width - width // 2
         self.table = nn.Embedding(alphabet, ahead)
-        self.layer = Bidirectional(
-            Recurrent(lstm, ahead, ahead), Recurrent(lstm, ahead, max(1, width // 2), reverse=True)
-        )
+        self.layer = Bidirectional(Recurrent(lstm, ahead, ahead), Recurrent(lstm, ahead, width // 2, reverse=True))
         # Words are told apart by a sum over their characters modulo 2^64, with weights drawn once.
         draw = torch.Generator().manual_seed(0)
         weights = torch.randint(-(2**63), 2**63 - 1, (LONGEST,), generator=draw)
@@ -79,7 +78,5 @@ class Characters(nn.Module):
         one = place.new_empty(len(distinct)).scatter_(0, place, torch.arange(len(place), device=place.device))
         words = characters[one]
         there = words > 0
-        lengths = there.sum(1)
-        offsets = torch.cat([lengths.new_zeros(1), lengths.cumsum(0)])
-        _, state = self.layer(Ragged(self.table(words[there]), offsets))
+        _, state = self.layer(Ragged.of_layout(self.table(words[there]), Layout.of_lengths(there.sum(1))))
         return self.layer.last(state).index_select(0, place)

@@ -95,10 +95,11 @@ class CRF(nn.Module):
         found = layout.unpack(alpha + beta, False) - z[layout.rows, None]
         return found.exp().to(scores.values.dtype)
 
+    @torch.no_grad()
     def best(self, scores: Ragged) -> Tensor:
         """The tags of the most probable sequences, [N] int64 (Viterbi 1967). scores: values [N, K]."""
         x, transitions, first, last = self._weights(scores)
-        layout, x = scores.layout, scores.layout.pack(x, False).detach()
+        layout, x = scores.layout, scores.layout.pack(x, False)
         parts = _parts(layout)
         delta, back = torch.empty_like(x), torch.empty_like(x, dtype=torch.int64)
         for t, (start, n) in enumerate(parts):
