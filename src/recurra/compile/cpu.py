@@ -226,9 +226,9 @@ def dealt(shares: Shares, ways: Ways) -> tuple[Shares, Ways]:
 
 def launch(kernel: Kernel, arguments: Arguments, ways: Ways) -> None:
     """Runs a kernel on its threads. Every call of compiled code, but for those of a chain, goes through here."""
-    counter, together = ctypes.c_int64(0), team.new(ways.threads)
+    counter, together = ctypes.c_int64(0), team.new(ways.threads) if ways.together else None
     arguments[0] = ctypes.addressof(counter) if ways.threads > 1 else 0
-    arguments[1] = ctypes.addressof(together) if ways.together else 0
+    arguments[1] = ctypes.addressof(together) if together else 0
     threads.run(kernel.function, ctypes.addressof(arguments), ways.threads)
 
 
