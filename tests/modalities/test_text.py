@@ -273,3 +273,14 @@ def test_a_million_characters_and_words_take_no_second() -> None:
         count = len(text.encode(content))
         rate = count / (time.perf_counter() - start)
         assert rate > {"char": 10e6, "space": 0.5e6}[unit]
+
+
+@pytest.mark.parametrize("unit", ["word", "space"])
+def test_a_vocabulary_from_before_words_were_spelled_is_read(unit):
+    text = Text.fit(TextConfig(unit=unit), ["a b a", "c"])
+    values = text.to_json()
+    for name in ("rare", "alphabet", "width"):
+        del values[name]
+    again = Text.from_json(values)
+    assert again.encode("c a d").tolist() == text.encode("c a d").tolist()
+    assert again.encoder(4).weight.shape == (text.size, 4)

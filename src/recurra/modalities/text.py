@@ -264,9 +264,10 @@ class Text(Tokens):
                 case "bpe":
                     return cls(settings, Pieces(Tokenizer.from_str(json.dumps(vocabulary))), running)
                 case "word" | "space":
-                    words = Words(vocabulary, settings.unit, running, int(values["rare"]))
+                    # The first run folders say nothing of these.
+                    words = Words(vocabulary, settings.unit, running, int(values.get("rare", 0)))
                     spelling = Spelling(values["alphabet"]) if settings.spelled else None
-                    return cls(settings, words, running, spelling, int(values["width"]))
+                    return cls(settings, words, running, spelling, int(values.get("width", 0)))
         except InputError:
             raise
         except Exception as error:  # tokenizers raises no narrower class
