@@ -5,6 +5,7 @@ import tomllib
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -244,8 +245,8 @@ class Model(nn.Module):
                 for row, result in zip(which.tolist(), found, strict=True):
                     results[row] = result
         if isinstance(self.modality, Tokens):
-            pieces = map(self.modality.tokens, rows)
-            return [self.head.said(tokens, result) for tokens, result in zip(pieces, results, strict=True)]
+            tokens = self.modality.tokens
+            return [self.head.said(partial(tokens, row), result) for row, result in zip(rows, results, strict=True)]
         return results
 
     def save(self, folder: str | Path) -> None:

@@ -2,6 +2,7 @@
 
 import math
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -115,8 +116,8 @@ class Head(nn.Module, ABC):
         """As ``decode``, each with what it rests on; InputError where that cannot be said. inputs: as encoded."""
         raise InputError(f"head {type(self).__name__.lower()}: its predictions have no explanation")
 
-    def said(self, tokens: list[str], result: dict[str, Any]) -> dict[str, Any]:
-        """A prediction as people want it. tokens: the row's, as they are. result: one of ``decode``'s."""
+    def said(self, tokens: Callable[[], list[str]], result: dict[str, Any]) -> dict[str, Any]:
+        """A prediction as people want it. tokens: gives the row's, as they are. result: one of ``decode``'s."""
         return result
 
     @abstractmethod

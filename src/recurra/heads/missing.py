@@ -1,5 +1,6 @@
 """A missing word, from what stands before and after it."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -71,8 +72,8 @@ class Missing(TokenHead):
         """For each word of each sequence the five most likely ones in its place."""
         return [{"words": self.likeliest(row)} for row in self.around(features).unbind()]
 
-    def said(self, tokens: list[str], result: dict[str, Any]) -> dict[str, Any]:
+    def said(self, tokens: Callable[[], list[str]], result: dict[str, Any]) -> dict[str, Any]:
         """The words for the blanks alone, where the row has some."""
-        words = result["words"][: len(tokens)]
-        blanks = [words[i] for i, token in enumerate(tokens[: len(words)]) if token == BLANK]
-        return {"blanks": blanks} if blanks else {"tokens": tokens, "words": words}
+        pieces, words = tokens(), result["words"]  # of a text that was cut there are fewer words
+        blanks = [found for piece, found in zip(pieces, words, strict=False) if piece == BLANK]
+        return {"blanks": blanks} if blanks else {"tokens": pieces, "words": words}

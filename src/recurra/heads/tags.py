@@ -1,6 +1,7 @@
 """A tag for every step of a sequence."""
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -166,8 +167,8 @@ class Tags(Head):
             )
         return results
 
-    def said(self, tokens: list[str], result: dict[str, Any]) -> dict[str, Any]:
-        return {"tokens": tokens, **result}
+    def said(self, tokens: Callable[[], list[str]], result: dict[str, Any]) -> dict[str, Any]:
+        return {"tokens": tokens(), **result}
 
     def meter(self) -> Meter:
         return _TagsMeter(self)
