@@ -48,7 +48,6 @@ class TokenHead(Head):
                 f"head {name}: expected tokens to be read by a plain table of vectors; leave out modality.characters, "
                 "modality.capitals and modality.rare_dropout, and give trunk.embedding the width of modality.vectors"
             )
-        self.modality = modality
         inner = encoder.embedding_dim if config.tied else width
         self.narrow = nn.Linear(width, inner) if inner != width else nn.Identity()
         self.output = nn.Linear(inner, encoder.num_embeddings)

@@ -108,7 +108,7 @@ class RankMeter(_VectorMeter):
             count += len(own)
         return {**ranked.metrics(), "nats": nats / max(1, count)}
 
-    def beside(self, frame: "pd.DataFrame") -> dict[str, dict[str, float]]:
+    def beside(self, frame: "pd.DataFrame", trained: "pd.DataFrame | None") -> dict[str, dict[str, float]]:
         """BM25, and both rankings fused."""
         texts = [_text(value) for value in frame[self.head.modality.role].iloc[self.asked]]
         documents = [_text(value) for value in frame["other"].iloc[self.documents]]

@@ -49,8 +49,11 @@ class Meter(ABC):
     def metrics(self) -> dict[str, float]:
         """The figures so far."""
 
-    def beside(self, frame: "pd.DataFrame") -> dict[str, dict[str, float]]:
-        """The same figures of what one could use instead, by its name. frame: the rows that were counted."""
+    def beside(self, frame: "pd.DataFrame", trained: "pd.DataFrame | None") -> dict[str, dict[str, float]]:
+        """The same figures of what one could use instead, by its name.
+
+        frame: the rows that were counted. trained: the rows that it may learn from, where they are at hand.
+        """
         return {}
 
     def details(self, frame: "pd.DataFrame") -> dict[str, Any]:
@@ -95,6 +98,7 @@ class Head(nn.Module, ABC):
     def __init__(self, config: Any, width: int, known: dict[str, Any], modality: Modality, encoder: nn.Module):
         """width: features F of the trunk's output. known: what ``learn`` gave. encoder: the modality's."""
         super().__init__()
+        self.modality = modality
 
     @abstractmethod
     def targets(self, frame: "pd.DataFrame", where: str) -> Targets | None:

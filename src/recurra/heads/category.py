@@ -120,14 +120,26 @@ class _CategoryMeter(Meter):
         return torch.cat(self.logits), torch.cat(self.targets)
 
     def metrics(self) -> dict[str, float]:
+        logits, targets = self._all()
+        return {**self._hits(logits.argmax(-1), targets), "nats": functional.cross_entropy(logits, targets).item()}
+
+    def _hits(self, predicted: Tensor, targets: Tensor) -> dict[str, float]:
         from torchmetrics.functional.classification import multiclass_f1_score
 
-        logits, targets = self._all()
         return {
-            "accuracy": (logits.argmax(-1) == targets).double().mean().item(),
-            "macro_f1": multiclass_f1_score(logits, targets, len(self.head.labels), average="macro").item(),
-            "nats": functional.cross_entropy(logits, targets).item(),
+            "accuracy": (predicted == targets).double().mean().item(),
+            "macro_f1": multiclass_f1_score(predicted, targets, len(self.head.labels), average="macro").item(),
         }
+
+    def beside(self, frame: "pd.DataFrame", trained: "pd.DataFrame | None") -> dict[str, dict[str, float]]:
+        """What the modality's rival answers."""
+        rival, role = self.head.modality.rival, self.head.modality.role
+        if not rival or trained is None:
+            return {}
+        found = rival.classify(list(trained[role]), self.head.targets(trained, "").numpy(), list(frame[role]))
+        if found is None:
+            return {}
+        return {rival.classifier: self._hits(torch.from_numpy(found), self.head.targets(frame, ""))}
 
     def details(self, frame: "pd.DataFrame") -> dict[str, Any]:
         from torchmetrics.functional.classification import multiclass_confusion_matrix

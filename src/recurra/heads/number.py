@@ -122,13 +122,29 @@ class _NumberMeter(Meter):
     def metrics(self) -> dict[str, float]:
         mean, deviation, targets, _ = torch.cat(self.parts, dim=1)
         error = (mean - targets).abs()
-        mse = error.square().mean().item() * self.head.deviation**2
-        found = {"mae": error.mean().item() * self.head.deviation, "rmse": math.sqrt(mse), "mse": mse}
+        found = self._errors(mean, targets)
         if self.head.gaussian:
             nats = (error / deviation).square() / 2 + deviation.log() + math.log(math.tau) / 2
             found["nats"] = nats.mean().item() + math.log(self.head.deviation)
             found["coverage"] = (error <= self.head.reach * deviation).double().mean().item()
         return found
+
+    def beside(self, frame: "pd.DataFrame", trained: "pd.DataFrame | None") -> dict[str, dict[str, float]]:
+        """The training rows' mean for every row, and what the modality's rival answers."""
+        targets = self.head.targets(frame, "")
+        found = {"the mean": self._errors(torch.zeros_like(targets), targets)}
+        rival, role = self.head.modality.rival, self.head.modality.role
+        if rival and trained is not None:
+            numbers = rival.regress(list(trained[role]), self.head.targets(trained, "").numpy(), list(frame[role]))
+            if numbers is not None:
+                found[rival.regressor] = self._errors(torch.from_numpy(numbers), targets)
+        return found
+
+    def _errors(self, numbers: Tensor, targets: Tensor) -> dict[str, float]:
+        """Of standardised numbers, in the unit of those that were given."""
+        errors = (numbers - targets).double() * self.head.deviation
+        mse = errors.square().mean().item()
+        return {"mae": errors.abs().mean().item(), "rmse": math.sqrt(mse), "mse": mse}
 
     def details(self, frame: "pd.DataFrame") -> dict[str, Any]:
         """The rows with the largest errors."""

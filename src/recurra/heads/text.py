@@ -68,6 +68,7 @@ class Text(Head):
     shared = ("target",)
     unaligned = True
     objective = Objective("bleu", maximise=True, tie="nats_per_token")
+    modality: Units
 
     def __init__(
         self, config: TextConfig, width: int, known: dict[str, Any], modality: Modality, encoder: nn.Module

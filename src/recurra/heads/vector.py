@@ -60,7 +60,7 @@ class Vector(Head):
         self, config: VectorConfig, width: int, known: dict[str, Any], modality: Modality, encoder: nn.Module
     ) -> None:
         super().__init__(config, width, known, modality, encoder)
-        self.modality, self.temperature = modality, config.temperature
+        self.temperature = config.temperature
         self.pool = Pooling(width, config.pool)
         self.dropout = nn.Dropout(config.dropout)
         self.output = nn.Linear(width, config.size) if config.size else nn.Identity()

@@ -6,17 +6,20 @@ from typing import Any, ClassVar, Self
 
 from torch import Tensor, nn
 
+from recurra.rivals import Rival
 from recurra.sequences import Ragged
 
 
 class Modality(ABC):
     """A kind of input: raw rows to Ragged, and the module that reads it.
 
-    ``config`` is the class of its settings, ``role`` the data column it reads.
+    ``config`` is the class of its settings, ``role`` the data column it reads, ``rival`` what could answer its rows
+    without a network.
     """
 
     config: ClassVar[type]
     role: ClassVar[str]
+    rival: ClassVar[Rival | None] = None
 
     @classmethod
     @abstractmethod

@@ -20,6 +20,7 @@ from recurra.modalities._units import END, UNKNOWN, UNKNOWN_TOKEN, Chars, Ids, P
 from recurra.modalities._vectors import Vectors, read_vectors
 from recurra.modalities._words import WordEncoder
 from recurra.modalities.base import Tokens
+from recurra.rivals import TfIdf
 from recurra.sequences import Ragged
 
 BPE_VOCAB = 8000
@@ -104,6 +105,7 @@ class Text(Tokens):
 
     config = TextConfig
     role = "text"
+    rival = TfIdf()
     end_id = END
     unknown_id = UNKNOWN
 

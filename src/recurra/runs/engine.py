@@ -244,7 +244,7 @@ def _fit(folder: Path, config: RunConfig, splits: Splits, model: Model, display:
         )
     run = load(folder)
     run.splits = splits
-    log.write("evaluation", _evaluation(run, splits.name, split, frame, test))
+    log.write("evaluation", _evaluation(run, splits, split, frame, test))
     run.report()
     return run
 
@@ -273,10 +273,12 @@ def _start(
     }
 
 
-def _evaluation(run: Run, name: str, split: str, frame: "pd.DataFrame", batches: Separate | Streams) -> dict[str, Any]:
+def _evaluation(
+    run: Run, splits: Splits, split: str, frame: "pd.DataFrame", batches: Separate | Streams
+) -> dict[str, Any]:
     meter = run.model.measure(batches)
     details = meter.details(frame)
-    if beside := meter.beside(frame):
+    if beside := meter.beside(frame, splits.train):
         details["beside"] = beside
     if run.model.head.running:
         prompt = str(frame[run.task.roles[0]].iloc[0])[:SAMPLE_PROMPT]
@@ -287,7 +289,7 @@ def _evaluation(run: Run, name: str, split: str, frame: "pd.DataFrame", batches:
             for t in SAMPLE_TEMPERATURES
         ]
     details["health"] = _health(run, frame)
-    return {"data": name, "split": split, "metrics": meter.metrics(), "details": details}
+    return {"data": splits.name, "split": split, "metrics": meter.metrics(), "details": details}
 
 
 def _health(run: Run, frame: "pd.DataFrame") -> list[dict[str, Any]]:

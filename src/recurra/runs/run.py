@@ -97,15 +97,17 @@ class Run:
         something to hold them against on the same rows, ``beside``: its metrics by its name.
         Raises InputError (DataError, MissingFileError, UnknownNameError) for data that do not fit.
         """
-        part, rows = self._rows(data, split, columns or {})
+        part, rows, trained = self._rows(data, split, columns or {})
         meter = self.model.measure(self.model.evaluation_batches(rows.frame, rows.name))
         found = {"task": self.config.task, "data": rows.name, "split": part, "metrics": meter.metrics()}
-        beside = meter.beside(rows.frame)
+        beside = meter.beside(rows.frame, trained)
         _pass_on(rows.notes, tell)
         return {**found, "beside": beside} if beside else found
 
-    def _rows(self, data: "str | Path | pd.DataFrame | None", split: str, columns: dict[str, str]) -> tuple[str, Rows]:
-        """The rows to evaluate on, and which part of the data they are."""
+    def _rows(
+        self, data: "str | Path | pd.DataFrame | None", split: str, columns: dict[str, str]
+    ) -> "tuple[str, Rows, pd.DataFrame | None]":
+        """The rows to evaluate on, which part of the data they are, and the training rows where it is the run's own."""
         if split not in SPLITS:
             raise InputError(f"split: expected {', '.join(SPLITS[:-1])} or {SPLITS[-1]}, got {split!r}")
         config = self.config.data
@@ -119,7 +121,8 @@ class Run:
             if frame is None:
                 raise InputError(f"{splits.name} has no {split} part; name a file to evaluate on, or another split")
             # What is to be known about the run's own data was said when it was trained.
-            return split, Rows(splits.name, frame, splits.columns, [] if own else splits.notes)
+            rows = Rows(splits.name, frame, splits.columns, [] if own else splits.notes)
+            return split, rows, splits.train if own else None
         rows = read_rows(
             data,
             self.task.roles,
@@ -131,7 +134,7 @@ class Run:
             optional=self.model.head.optional,
             gaps=self.model.head.gaps,
         )
-        return "all", replace(rows, name=str(data) if isinstance(data, str | Path) else "data frame")
+        return "all", replace(rows, name=str(data) if isinstance(data, str | Path) else "data frame"), None
 
     def read(
         self,

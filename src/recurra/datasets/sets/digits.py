@@ -6,21 +6,18 @@ A small stand-in for sequential MNIST (Le, Jaitly & Hinton 2015, https://arxiv.o
 from collections.abc import Mapping
 
 from recurra.datasets.base import Columns, Dataset
-from recurra.errors import MissingExtraError
 
 
 def _read(_: Mapping[str, bytes]) -> dict[str, Columns]:
-    try:
-        from sklearn.datasets import load_digits
-    except ImportError as error:
-        raise MissingExtraError("the data set digits", "digits") from error
+    from sklearn.datasets import load_digits
+
     pixels, labels = load_digits(return_X_y=True)
     return {"train": {"series": list(pixels), "label": [str(label) for label in labels]}}
 
 
 DIGITS = Dataset(
     name="digits",
-    summary="handwritten digits pixel by pixel, 10 classes; needs scikit-learn, which brings them",
+    summary="handwritten digits pixel by pixel, 10 classes; scikit-learn brings them",
     size="1,797 series of 64 steps; valid and test are cut from them",
     task="gesture",
     licence="CC-BY-4.0",
