@@ -103,7 +103,7 @@ def test_evaluates_to_one_json_object(folder):
     result = recurra("evaluate", "sentiment", "--json", cwd=folder)
     (line,) = result.stdout.splitlines()
     found = json.loads(line)
-    assert list(found) == ["task", "data", "split", "metrics"]
+    assert list(found) == ["task", "data", "split", "metrics", "beside"]
     assert found["task"] == "sentiment"
     assert set(found["metrics"]) == {"accuracy", "macro_f1", "nats"}
     on_file = json.loads(recurra("evaluate", "sentiment", "reviews.csv", "--json", cwd=folder).stdout)

@@ -1,5 +1,6 @@
 """Conformance of every head in the folder, on small models of the tasks that use it."""
 
+import math
 from typing import Any
 
 import pandas as pd
@@ -88,6 +89,28 @@ def test_metrics_do_not_depend_on_the_batches(case):
     ]
     assert meters[0] == pytest.approx(meters[1], rel=1e-6)
     assert net.head.objective.metric in meters[0]
+
+
+def test_what_stands_beside_is_measured_by_the_same_figures(case):
+    head, frame = case
+    net = model(head, frame)
+    meter = net.measure(net.evaluation_batches(frame, "test"))
+    for trained in (None, frame):
+        for figures in meter.beside(frame, trained).values():
+            assert set(figures) <= set(meter.metrics())
+            assert all(map(math.isfinite, figures.values()))
+
+
+@pytest.mark.parametrize("head", ["category", "number"])
+def test_the_rival_learns_from_the_rows_that_the_model_learnt_from(head):
+    frame = pd.concat([ROLES] * 50)
+    net = model(head, frame)
+    meter = net.measure(net.evaluation_batches(ROLES, "test"))
+    assert not any("TF-IDF" in name for name in meter.beside(ROLES, None))
+    (figures,) = (v for name, v in meter.beside(ROLES, frame).items() if "TF-IDF" in name)
+    assert figures["accuracy"] == 1 if head == "category" else figures["mae"] < 0.2
+    wordless = ROLES.assign(text="!")
+    assert not any("TF-IDF" in name for name in meter.beside(ROLES, wordless))
 
 
 def test_predicts_plain_values_for_every_row_in_order(case):

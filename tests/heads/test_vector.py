@@ -90,7 +90,7 @@ def test_learns_pairs_that_share_no_word():
     assert meter.metrics()["map"] == 1.0
     # "a film" has two documents, of which one can be the first; BM25 has one word to go by, "a", for two of the texts.
     assert meter.metrics()["recall_1"] == pytest.approx((0.5 + 1 + 1) / 3)
-    beside = meter.beside(PAIRS)
+    beside = meter.beside(PAIRS, None)
     assert list(beside) == ["BM25", "both fused"]
     assert beside["BM25"]["map"] < beside["both fused"]["map"] <= 1.0
 
