@@ -189,6 +189,8 @@ def _resume(
 def _check_goes_on(folder: Path, old: RunConfig, config: RunConfig, events: list[dict[str, Any]]) -> None:
     """Refuses a training that has nothing left to do, or nothing to go on from. Raises InputError or RunError."""
     end = next((e for e in reversed(events) if e["event"] == "end"), None)
+    if end and end["reason"] == "diverged":
+        raise RunError(_diverged(folder))
     if end and end["reason"] != "interrupted" and config == old:
         raise InputError(
             f"{folder}: its training is complete ({end['reason']}); give more --epochs or --minutes to go on"
@@ -238,15 +240,16 @@ def _fit(folder: Path, config: RunConfig, splits: Splits, model: Model, display:
         seed=config.seed,
     )
     if outcome.best is None:
-        raise RunError(
-            f"{folder}: the loss was no longer a number before the first validation; "
-            "lower training.rate or training.clip_norm and train anew"
-        )
+        raise RunError(_diverged(folder))
     run = load(folder)
     run.splits = splits
     log.write("evaluation", _evaluation(run, splits, split, frame, test))
     run.report()
     return run
+
+
+def _diverged(folder: Path) -> str:
+    return f"{folder}: the loss was no longer a number; lower training.rate or training.clip_norm and train anew"
 
 
 def _start(
