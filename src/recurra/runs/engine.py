@@ -15,8 +15,8 @@ import torch
 from recurra.config import override, to_dict
 from recurra.datasets import Splits
 from recurra.errors import InputError, RunError
-from recurra.heads import HEADS
-from recurra.modalities import MODALITIES, Modality
+from recurra.heads import HEADS, Meter
+from recurra.modalities import MODALITIES, Modality, Tokens
 from recurra.model import Model, read_config
 from recurra.report.events import lines
 from recurra.runs import machine
@@ -291,8 +291,28 @@ def _evaluation(
             {"prompt": prompt, "text": "".join(run.generate(prompt, SAMPLE_TOKENS, temperature=t)), "temperature": t}
             for t in SAMPLE_TEMPERATURES
         ]
+    if explained := _explained(run, frame, meter):
+        details["explained"] = explained
     details["health"] = _health(run, frame)
     return {"data": splits.name, "split": split, "metrics": meter.metrics(), "details": details}
+
+
+def _explained(run: Run, frame: "pd.DataFrame", meter: Meter) -> list[dict[str, Any]]:
+    """A few rows whose steps a person can read, with what their predictions rest on and what was wanted."""
+    telling = meter.telling(frame)
+    if not (telling and isinstance(run.model.modality, Tokens)):
+        return []
+    found = run.predict(list(frame[run.model.modality.role].iloc[list(telling)]), explain=True)
+    return [_short({**one, "wanted": wanted}) for one, wanted in zip(found, telling.values(), strict=True)]
+
+
+def _short(value: Any) -> Any:
+    """Plain values with four digits of each number."""
+    if isinstance(value, dict):
+        return {key: _short(one) for key, one in value.items()}
+    if isinstance(value, list):
+        return [_short(one) for one in value]
+    return float(f"{value:.4g}") if isinstance(value, float) else value
 
 
 def _health(run: Run, frame: "pd.DataFrame") -> list[dict[str, Any]]:
