@@ -9,6 +9,9 @@ from recurra.sequences import Ragged
 
 Pool = Literal["last", "mean", "max", "attention"]
 
+# What pooling of the steps so far rests on.
+Carried = tuple[Tensor, ...]
+
 
 class Pooling(nn.Module):
     """Reduces every sequence of a batch to one vector; an empty sequence gives zeros (``last``: its initial state).
@@ -33,6 +36,22 @@ class Pooling(nn.Module):
             )
         weights = self.weights(features)
         return torch.zeros_like(last).index_add(0, rows, values * weights[:, None])
+
+    def step(self, feature: Tensor, carried: Carried) -> tuple[Tensor, Carried]:
+        """The vector of a sequence up to its next step, as it comes. feature: [F]. carried: as the step before gave
+        it, empty at first."""
+        if self.how == "last":
+            return feature, ()
+        if self.how == "max":
+            largest = torch.maximum(carried[0], feature) if carried else feature
+            return largest, (largest,)
+        score = feature.new_zeros(1) if self.score is None else self.score(feature.tanh())
+        # Sums of weights and of weighted features, of which the largest weight so far is 1.
+        total, weighted, peak = carried if carried else (score.new_zeros(1), torch.zeros_like(feature), score)
+        new = torch.maximum(peak, score)
+        total = total * (peak - new).exp() + (score - new).exp()
+        weighted = weighted * (peak - new).exp() + (score - new).exp() * feature
+        return weighted / total, (total, weighted, new)
 
     def weights(self, features: Ragged) -> Tensor:
         """[N], each step's share of its sequence's vector (``mean`` and ``attention``); sums to 1 in each sequence."""

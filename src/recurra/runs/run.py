@@ -19,6 +19,7 @@ from recurra.report.events import lines
 from recurra.runs.config import RunConfig, from_run
 from recurra.runs.fingerprint import fingerprint
 from recurra.runs.searching import Searcher, documents_of
+from recurra.streaming import Decisions
 from recurra.tasks import TASKS
 
 if TYPE_CHECKING:
@@ -172,6 +173,10 @@ class Run:
     ) -> Iterator[str]:
         """``length`` tokens that continue ``prompt``, in pieces, as they are drawn (language models)."""
         return generate(self.model, prompt, length, Sampling(temperature, top_k, top_p, seed))
+
+    def stream(self, window: int = 0) -> Decisions:
+        """A live sequence, fed as it comes, with a prediction after each step (see ``recurra.streaming.Decisions``)."""
+        return Decisions(self.model, window)
 
     def index(
         self,

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 BRIEF_MINUTES = 5.0
+FEW_ROWS = 1000
 
 
 @dataclass(frozen=True)
@@ -12,7 +13,7 @@ class Task:
     input, output: names of the modality and the head. roles: the data columns it needs. columns: what the column of a
     role is called in data that have several for it. dataset: what it is trained on when no data are named. defaults:
     settings that differ from the general ones, by dotted path. brief: settings for a time budget of at most
-    BRIEF_MINUTES, in which a smaller network learns more.
+    BRIEF_MINUTES, in which a smaller network learns more. few: settings for at most FEW_ROWS training rows.
     """
 
     name: str
@@ -25,3 +26,4 @@ class Task:
     columns: dict[str, str] = field(default_factory=dict)
     defaults: dict[str, object] = field(default_factory=dict)
     brief: dict[str, object] = field(default_factory=dict)
+    few: dict[str, object] = field(default_factory=dict)
