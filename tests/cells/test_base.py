@@ -84,6 +84,10 @@ def wrong_width(wx, h, *, U=Matrix("2H", "H")):
     return linear(h, U)
 
 
+def short_shift(wx, h, *, b=Vector("H", gates=True)):
+    return wx[:, :5] + h + b
+
+
 def mismatch(wx, h, *, U=Matrix("2H", "H")):
     return wx + linear(h, U)
 
@@ -102,6 +106,7 @@ def mismatch(wx, h, *, U=Matrix("2H", "H")):
         (bad_size, {"gates": ("a",), "states": ("h",)}, "parameter U: expected a size .* got '3K'"),
         (two_of_one, {"gates": ("a",), "states": ("h",)}, "expected 1 new states, got 2"),
         (wrong_width, {"gates": ("a",), "states": ("h",)}, r"new state h: expected \[2, 5\] .* got \[2, 10\]"),
+        (short_shift, {"gates": ("a", "f"), "states": ("h",)}, "parameter b: expected 2H for its gates, got H"),
         (mismatch, {"gates": ("a",), "states": ("h",)}, "cell mismatch: its equations fail on the declared shapes"),
     ],
 )

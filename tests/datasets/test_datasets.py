@@ -46,7 +46,7 @@ ROWS = {
     "pickup-gesture-wiimote-z": (45, 5, 50),
     "ptb": (1, 1, 1),
     "pydoc": (1, 1, 1),
-    "pyhelp": (225, 75, 75),
+    "pyhelp": (675, 225, 225),
     "sick": (4_500, 500, 4_927),
     "sst2": (6_920, 872, 1_821),
     "tinyshakespeare": (1, 1, 1),

@@ -50,11 +50,12 @@ class Size:
 
 @dataclass(frozen=True)
 class Parameter:
-    """A declared parameter. sizes: size expressions, as written. init, heads: see Matrix and Vector."""
+    """A declared parameter. sizes: size expressions, as written. init, heads, gates: see Matrix and Vector."""
 
     sizes: tuple[str, ...]
     init: str | float | tuple[float, float]
     heads: bool = False
+    gates: bool = False
 
 
 @dataclass(frozen=True)
@@ -75,9 +76,12 @@ def Matrix(
     return Parameter((rows, columns), init, heads)
 
 
-def Vector(size: str, init: float | tuple[float, float] = 0.0) -> Any:
-    """Declares a vector [size], filled with a constant, or uniformly from one number to another."""
-    return Parameter((size,), init if isinstance(init, tuple) else float(init))
+def Vector(size: str, init: float | tuple[float, float] = 0.0, *, gates: bool = False) -> Any:
+    """Declares a vector [size], filled with a constant, or uniformly from one number to another.
+
+    gates: it is the gates' bias, H elements each, where that of the input projection does not reach them as it is.
+    """
+    return Parameter((size,), init if isinstance(init, tuple) else float(init), gates=gates)
 
 
 def Mask(size: str) -> Any:
@@ -122,7 +126,8 @@ class Cell:
 
     name: the function's. gates: G names, in the order of the blocks of ``wx``. states: S names; the first is the
     layer's output. params: declarations of weights by name, random: of random values. bias: initial input bias of the
-    gates where it is not 0. memory: 1 for a gate that keeps what is remembered, -1 for one that lets new in.
+    gates where it is not 0. memory: 1 for a gate that keeps what is remembered, -1 for one that lets new in. shift: the
+    parameter that is the gates' bias in place of the input projection's, "" where there is none.
     equations: the function itself. projects: some size is given in R.
 
     >>> from recurra.cells.lstm import lstm
@@ -152,6 +157,10 @@ class Cell:
         }
         self._random_sizes = {n: Size.parse(r.size, f"cell {self.name}, {n}") for n, r in self.random.items()}
         every = [*self._state_sizes.values(), *(s for sizes in self._param_sizes.values() for s in sizes)]
+        self.shift = next((n for n, p in self.params.items() if p.gates), "")
+        if self.shift and self._param_sizes[self.shift] != (Size(len(self.gates), "H"),):
+            wanted, got = Size(len(self.gates), "H"), self.params[self.shift].sizes[0]
+            raise InputError(f"cell {self.name}, parameter {self.shift}: expected {wanted} for its gates, got {got}")
         self.projects = any(s.letter == "R" for s in every)
         self._try()
 

@@ -18,7 +18,7 @@ from recurra.cells._norm import norm
 from recurra.cells.base import Matrix, Vector, cell, linear
 
 
-@cell(gates=("r", "z", "n"), states=("h",))
+@cell(gates=("r", "z", "n"), states=("h",), memory={"z": 1})
 def gru_layer_norm(
     wx: Tensor,
     h: Tensor,
@@ -26,7 +26,7 @@ def gru_layer_norm(
     U: Tensor = Matrix("3H", "H"),
     s: Tensor = Vector("3H", init=1.0),
     t: Tensor = Vector("3H", init=1.0),
-    b: Tensor = Vector("3H"),
+    b: Tensor = Vector("3H", gates=True),
 ) -> Tensor:
     """wx: [rows, 3H] projected input. h: [rows, H]. U: [3H, H]. s, t, b: [3H]. Returns h' [rows, H]."""
     wx_r, wx_z, wx_n = wx.chunk(3, dim=-1)

@@ -18,7 +18,7 @@ from recurra.cells._norm import norm
 from recurra.cells.base import Matrix, Vector, cell, linear
 
 
-@cell(gates=("i", "f", "g", "o"), states=("h", "c"))
+@cell(gates=("i", "f", "g", "o"), states=("h", "c"), memory={"i": -1, "f": 1})
 def lstm_layer_norm(
     wx: Tensor,
     h: Tensor,
@@ -27,7 +27,7 @@ def lstm_layer_norm(
     U: Tensor = Matrix("4H", "H"),
     s: Tensor = Vector("4H", init=1.0),
     t: Tensor = Vector("4H", init=1.0),
-    b: Tensor = Vector("4H"),
+    b: Tensor = Vector("4H", gates=True),
     u: Tensor = Vector("H", init=1.0),
     v: Tensor = Vector("H"),
 ) -> tuple[Tensor, Tensor]:

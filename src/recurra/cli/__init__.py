@@ -10,7 +10,8 @@ from typer.exceptions import TyperException
 from recurra.errors import RecurraError
 
 COMMANDS = (
-    "tasks", "datasets", "train", "compare", "evaluate", "predict", "generate", "search", "report", "doctor", "bench",
+    "tasks", "datasets", "train", "compare", "evaluate", "predict", "generate", "chat", "search", "report", "doctor",
+    "bench",
 )  # fmt: skip
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from recurra.datasets import windows
 from recurra.datasets.tables import HEADER_HINT, frame_of
+from recurra.datasets.turns import with_earlier
 from recurra.errors import DataError, InputError, UnknownNameError
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ USUAL_NAMES = {
         "tags": "tags tag labels label ner_tags pos_tags chunk_tags",
         "other": "other pair passage answer positive sentence2 sentence_b text2",
         "score": "score similarity relatedness relatedness_score",
+        "dialogue": "dialogue dialog conversation thread session",
         "label": "label class category sentiment topic target polarity rating stars score y",
         "number": "number value target rating stars score price amount y",
         "symbols": "symbols sequence seq dna rna protein bases read",
@@ -54,14 +56,16 @@ def rows_of(
     familiar: Mapping[str, str] | None = None,
     optional: tuple[str, ...] = (),
     gaps: tuple[str, ...] = (),
+    turns: int = 0,
 ) -> Rows:
     """The table's rows with one column for each role, none of them missing.
 
     columns: role to column, where chosen. familiar: role to the column it had in other data, taken where the table
     has it. The rest is guessed, which a note says. optional: further roles, had only where the table has a column that
     was chosen for it or has a usual name. gaps: roles that a row may lack, which is then kept with an empty one; rows
-    that lack anything else are left out. A note counts both. Raises UnknownNameError for a role or column that is not
-    there, InputError where a guess is not possible, DataError where nothing is left.
+    that lack anything else are left out. A note counts both. turns: where there is the role ``dialogue``, after how
+    many earlier ones of its dialogue each text is read. Raises UnknownNameError for a role or column that is not there,
+    InputError where a guess is not possible, DataError where nothing is left.
     """
     if "series" in roles:
         table = _with_series(table, name, roles, columns, familiar or {})
@@ -93,7 +97,7 @@ def rows_of(
         if frame.empty:
             raise DataError(f"{name}: no row is complete: of {total:,} rows {' and '.join(parts)}")
         notes.append(f"{name}: {total - len(frame):,} of {total:,} rows left out: {' and '.join(parts)}")
-    return Rows(name, frame, chosen, notes)
+    return Rows(name, with_earlier(frame, turns) if "dialogue" in frame else frame, chosen, notes)
 
 
 def _with_series(

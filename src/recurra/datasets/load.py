@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -33,8 +34,11 @@ class DataConfig:
     split_seed: int = setting(0, "draws the rows that are cut off")
     encoding: str = setting("utf-8", "encoding of text files")
     header: bool = setting(True, "CSV and TSV: the first row names the columns; else they are called 1, 2, 3")
+    turns: int = setting(2, "conversations: each prompt is read after so many turns before it, with their replies")
 
     def __post_init__(self) -> None:
+        if self.turns < 0:
+            raise InputError(f"data.turns: expected 0 or more, got {self.turns}")
         if not 0 < self.valid_fraction < 1:
             raise InputError(f"data.valid_fraction: expected a share between 0 and 1, got {self.valid_fraction}")
         if not 0 <= self.test_fraction < 1 - self.valid_fraction:
@@ -84,13 +88,13 @@ def load(
     plain = _plain(roles, running)
     name, tables, dataset = _tables(source, config.encoding, config.header, plain)
     familiar = {**(dataset.columns if dataset else {}), **(familiar or {})}
-    lacking = {"optional": optional, "gaps": gaps}
-    parts = {part: rows_of(table, name, roles, config.columns, familiar, **lacking) for part, table in tables.items()}
+    read = partial(rows_of, roles=roles, optional=optional, gaps=gaps, turns=config.turns)
+    parts = {part: read(table, name, columns=config.columns, familiar=familiar) for part, table in tables.items()}
     columns = parts["train"].columns
     for part, path in (("valid", config.valid), ("test", config.test)):
         if path:
             table = read_table(Path(path), config.encoding, config.header, plain)
-            parts[part] = rows_of(table, path, roles, {}, familiar=columns, **lacking)
+            parts[part] = read(table, path, columns={}, familiar=columns)
     notes = list(dict.fromkeys(note for rows in parts.values() for note in rows.notes))
     frames = {part: rows.frame for part, rows in parts.items()}
     notes += [note for part in frames if part != "train" for note in _shared(frames["train"], frames[part], part)]
@@ -124,15 +128,16 @@ def read_rows(
     familiar: Mapping[str, str] | None = None,
     optional: tuple[str, ...] = (),
     gaps: tuple[str, ...] = (),
+    turns: int = 0,
 ) -> Rows:
     """Rows to evaluate or predict: of a file, a folder or a frame, or the test rows of a data set by name.
 
-    columns, familiar, optional, gaps: as for ``rows_of``. A data set without test rows of its own gives all its rows,
-    and a note says so. Raises as ``load`` does.
+    columns, familiar, optional, gaps, turns: as for ``rows_of``. A data set without test rows of its own gives all
+    its rows, and a note says so. Raises as ``load`` does.
     """
     name, tables, dataset = _tables(source, encoding, header, _plain(roles, running))
     familiar = {**(dataset.columns if dataset else {}), **(familiar or {})}
-    rows = rows_of(tables.get("test", tables["train"]), name, roles, columns, familiar, optional, gaps)
+    rows = rows_of(tables.get("test", tables["train"]), name, roles, columns, familiar, optional, gaps, turns)
     if dataset and "test" not in tables:
         rows.notes.append(f"{name}: a data set without test rows of its own; these are all its rows")
     return rows
@@ -190,14 +195,15 @@ def _cut(
     from recurra.arrays import identity
 
     role = train.columns[0]
-    texts = list(train[role])
+    kept = "dialogue" if "dialogue" in train.columns else role  # what no two parts may share
+    texts = list(train[kept])
     if running and len(texts) == 1:
         parts = {part: frame_of({role: [text]}) for part, text in split_text(texts[0], shares).items()}
         return parts, f"{describe(shares)} cut from the end of the text"
     labels = list(train["label"]) if "label" in train.columns else None
     sizes = [len(text) for text in texts] if running else None
     rows = split_rows(list(map(identity, texts)), shares, labels=labels, sizes=sizes, seed=seed)
-    many = role if role.endswith("s") else f"{role}s"
+    many = kept if kept.endswith("s") else f"{kept}s"
     even = ", the same share of every label" if labels else ""
     note = f"{describe(shares)} cut from {len(texts):,} rows, identical {many} kept together{even} (split_seed {seed})"
     return {part: train.iloc[at] for part, at in rows.items()}, note

@@ -11,7 +11,7 @@ from recurra.cells.lstm_peephole import lstm_peephole
 from recurra.compile import unroll_frames
 from recurra.errors import InputError
 from recurra.nn.checks import check_like, check_sizes
-from recurra.nn.initial import draw_input, draw_own
+from recurra.nn.initial import draw_biases, draw_input, draw_own
 from recurra.nn.recurrent import Layer, gate_biases, projected_units
 from recurra.sequences import Ragged, State
 
@@ -76,10 +76,11 @@ class Convolutional(Layer):
 
     def reset_parameters(self) -> None:
         """Draws the weights anew."""
-        draw_input(self.cell, self.weight_ih, self.bias_ih, self.gate_bias)
+        draw_input(self.cell, self.weight_ih)
         for name, sizes in self.cell.param_sizes().items():
             height = self.projection_size if sizes[0].letter == "R" else self.hidden_size
             draw_own(self.cell.params[name], self.params[name], height)
+        draw_biases(self.cell, self.bias_ih, dict(self.params), self.gate_bias)
 
     def forward(self, x: Ragged, state: State | None = None) -> tuple[Ragged, State]:
         height, width = self.frame or ("height", "width")

@@ -9,13 +9,23 @@ from recurra.cells.base import Cell, Parameter
 
 
 @torch.no_grad()
-def draw_input(cell: Cell, weight: Tensor, bias: Tensor | None, gate_bias: Mapping[str, float]) -> None:
-    """weight: [G*H, I, ...], Xavier uniform, each gate by itself. bias: [G*H], by gate, 0 where not given."""
+def draw_input(cell: Cell, weight: Tensor) -> None:
+    """weight: [G*H, I, ...], Xavier uniform, each gate by itself."""
     for block in weight.chunk(len(cell.gates)):
         nn.init.xavier_uniform_(block)
+
+
+@torch.no_grad()
+def draw_biases(
+    cell: Cell, bias: Tensor | None, params: Mapping[str, Tensor], gate_bias: Mapping[str, float | Tensor]
+) -> None:
+    """bias: [G*H], of the input projection. params: the cell's own. gate_bias: a number or [H], 0 where not given."""
     if bias is not None:
-        for gate, block in zip(cell.gates, bias.chunk(len(cell.gates)), strict=True):
-            block.fill_(gate_bias.get(gate, 0.0))
+        bias.zero_()
+    own = params[cell.shift] if cell.shift else bias
+    if own is not None:
+        for gate, block in zip(cell.gates, own.chunk(len(cell.gates), dim=-1), strict=True):
+            block.copy_(torch.as_tensor(gate_bias.get(gate, 0.0)))
 
 
 @torch.no_grad()

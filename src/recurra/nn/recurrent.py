@@ -16,7 +16,7 @@ from recurra.compile import show, unroll
 from recurra.errors import InputError, ShapeError, UnknownNameError
 from recurra.nn.checks import check_like, check_probability, check_sizes
 from recurra.nn.dropout import Dropout
-from recurra.nn.initial import draw_input, draw_own
+from recurra.nn.initial import draw_biases, draw_input, draw_own
 from recurra.sequences import Ragged, State
 
 Merge = Literal["concat", "sum", "mean", "mul"]
@@ -136,16 +136,17 @@ class Recurrent(Layer):
     @torch.no_grad()
     def reset_parameters(self) -> None:
         """Draws the weights anew."""
-        draw_input(self.cell, self.weight_ih, self.bias_ih, self.gate_bias)
-        if self.bias_ih is not None and self.chrono:
+        draw_input(self.cell, self.weight_ih)
+        biases: dict[str, float | Tensor] = dict(self.gate_bias)
+        if self.chrono:
             steps = torch.empty(self.hidden_size).uniform_(1, self.chrono - 1).log()
-            for gate, sign in self.cell.memory.items():
-                self.bias_ih.view(-1, self.hidden_size)[self.cell.gates.index(gate)] = sign * steps
+            biases |= {gate: sign * steps for gate, sign in self.cell.memory.items()}
         for start in self.start.values() if self.start is not None else ():
             start.zero_()
         for name, declared in self.cell.params.items():
             height = self.projection_size if declared.sizes[0].endswith("R") else self.hidden_size
             draw_own(declared, self.params[name], height // self.heads if declared.heads else height)
+        draw_biases(self.cell, self.bias_ih, dict(self.params), biases)
 
     def forward(self, x: Ragged, state: State | None = None) -> tuple[Ragged, State]:
         initial = self._initial(x, state)

@@ -23,7 +23,7 @@ from recurra.runs import machine
 from recurra.runs.config import RunConfig, changed, defaults, flat, from_run, is_setting, read_settings
 from recurra.runs.fingerprint import fingerprint
 from recurra.runs.log import Display, RunLog, Silent
-from recurra.runs.run import FRAME, Run, load, load_splits
+from recurra.runs.run import FRAME, Run, load, load_splits, optional_roles
 from recurra.sequences import Ragged
 from recurra.sequences.batches import Separate, Streams
 from recurra.tasks import TASKS, Task
@@ -133,7 +133,7 @@ def collected(kind: Task, file: str | Path | None, options: dict[str, Any]) -> d
     start = defaults(kind)
     for key, value in options.items():
         key = key.replace("__", ".")
-        column = key in (*kind.roles, *HEADS.get(kind.output).optional) and not is_setting(start, key)
+        column = key in (*kind.roles, *optional_roles(kind)) and not is_setting(start, key)
         settings[f"data.columns.{key}" if column else key] = value
     return settings
 

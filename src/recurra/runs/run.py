@@ -17,10 +17,11 @@ from recurra.heads import HEADS
 from recurra.model import Model, read_config
 from recurra.report.events import lines
 from recurra.runs.config import RunConfig, from_run
+from recurra.runs.conversation import Conversation
 from recurra.runs.fingerprint import fingerprint
 from recurra.runs.searching import Searcher, documents_of
 from recurra.streaming import Decisions
-from recurra.tasks import TASKS
+from recurra.tasks import TASKS, Task
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -132,8 +133,9 @@ class Run:
             running=self.model.head.running,
             header=config.header,
             familiar=config.columns,
-            optional=self.model.head.optional,
+            optional=optional_roles(self.task),
             gaps=self.model.head.gaps,
+            turns=config.turns,
         )
         return "all", replace(rows, name=str(data) if isinstance(data, str | Path) else "data frame"), None
 
@@ -177,6 +179,12 @@ class Run:
     def stream(self, window: int = 0) -> Decisions:
         """A live sequence, fed as it comes, with a prediction after each step (see ``recurra.streaming.Decisions``)."""
         return Decisions(self.model, window)
+
+    def converse(self, turns: "Iterable[tuple[str, str]]" = ()) -> Conversation:
+        """A conversation (task ``chat``), from its beginning or after these turns: prompts with their replies."""
+        if self.task.name != "chat":
+            raise InputError(f"{self.path}: a run of {self.task.name}; conversations are for runs of chat")
+        return Conversation(self.model, self.config.data.turns, turns)
 
     def index(
         self,
@@ -238,6 +246,11 @@ def load(folder: str | Path) -> Run:
     return Run(folder, config, Model.load(folder))
 
 
+def optional_roles(task: Task) -> tuple[str, ...]:
+    """Roles whose columns the data may lack."""
+    return (*HEADS.get(task.output).optional, *task.optional)
+
+
 def load_splits(
     config: RunConfig, frame: "pd.DataFrame | None" = None, familiar: Mapping[str, str] | None = None
 ) -> Splits:
@@ -254,7 +267,7 @@ def load_splits(
         default_dataset=task.dataset,
         frame=frame,
         familiar={**task.columns, **(familiar or {})},
-        optional=head.optional,
+        optional=optional_roles(task),
         gaps=head.gaps,
     )
 

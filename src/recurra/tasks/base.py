@@ -11,9 +11,10 @@ class Task:
     """A modality, a head and good defaults under the name people search for.
 
     input, output: names of the modality and the head. roles: the data columns it needs. columns: what the column of a
-    role is called in data that have several for it. dataset: what it is trained on when no data are named. defaults:
-    settings that differ from the general ones, by dotted path. brief: settings for a time budget of at most
-    BRIEF_MINUTES, in which a smaller network learns more. few: settings for at most FEW_ROWS training rows.
+    role is called in data that have several for it. optional: columns that it reads where the data have them. dataset:
+    what it is trained on when no data are named. defaults: settings that differ from the general ones, by dotted path.
+    brief: settings for a time budget of at most BRIEF_MINUTES, in which a smaller network learns more.
+    few: settings for at most FEW_ROWS training rows.
     """
 
     name: str
@@ -24,6 +25,7 @@ class Task:
     roles: tuple[str, ...]
     dataset: str
     columns: dict[str, str] = field(default_factory=dict)
+    optional: tuple[str, ...] = ()
     defaults: dict[str, object] = field(default_factory=dict)
     brief: dict[str, object] = field(default_factory=dict)
     few: dict[str, object] = field(default_factory=dict)
