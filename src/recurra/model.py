@@ -35,8 +35,8 @@ FORMAT = 1
 EVALUATION_STREAMS = 16
 EVALUATION_TOKENS = 4096
 
-# Small data make small batches: an epoch of two steps learns nothing.
-LEAST_BATCHES, LEAST_TOKENS = 20, 128
+# Small data make small batches: an epoch of two steps learns nothing. Nor does a batch of one row.
+LEAST_BATCHES, LEAST_TOKENS, LEAST_ROWS = 20, 128, 8
 
 
 @dataclass(frozen=True)
@@ -174,7 +174,8 @@ class Model(nn.Module):
         wanted = self.head.targets(frame, where)
         steps = inputs.lengths + wanted.lengths if self.head.unaligned else inputs.lengths
         if shuffle:
-            tokens = min(tokens, max(LEAST_TOKENS, int(steps.sum()) // LEAST_BATCHES))
+            few = 0 if self.head.running else LEAST_ROWS * int(steps.sum()) // max(1, len(steps))
+            tokens = min(tokens, max(LEAST_TOKENS, few, int(steps.sum()) // LEAST_BATCHES))
         if not self.head.running:
             if self.head.aligned:
                 self._check_aligned(inputs, wanted, frame, where)

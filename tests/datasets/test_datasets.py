@@ -47,6 +47,7 @@ ROWS = {
     "ptb": (1, 1, 1),
     "pydoc": (1, 1, 1),
     "pyhelp": (675, 225, 225),
+    "reading-frames": (4_000, 200, 400),
     "sick": (4_500, 500, 4_927),
     "sst2": (6_920, 872, 1_821),
     "tinyshakespeare": (1, 1, 1),
@@ -216,6 +217,22 @@ def test_copy_memory_ends_as_it_begins() -> None:
         assert set(tags[:-10]) == {"0"}
         assert sorted(set(series[10:-11, 0].tolist())) == [0.0]
         assert set(series[-11:, 0].tolist()) == {9.0}
+
+
+def test_reading_frames_go_from_a_start_to_the_first_stop_in_its_frame() -> None:
+    test = loaded("reading-frames").test
+    assert test is not None
+    coding = 0
+    for row, tags in zip(test["symbols"], test["tags"], strict=True):
+        assert len(row) == len(tags)
+        for found in re.finditer("c+", "".join(tags)):
+            frame = row[found.start() : found.end()]
+            codons = [frame[i : i + 3] for i in range(0, len(frame), 3)]
+            stops = [codon in ("TAA", "TAG", "TGA") for codon in codons]
+            assert codons[0] == "ATG"
+            assert stops[-1]
+            coding += 1
+    assert coding > 150
 
 
 def test_digits_are_64_pixels_of_ten_labels() -> None:

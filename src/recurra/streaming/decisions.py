@@ -29,8 +29,9 @@ class Decisions:
     def __init__(self, model: Model, window: int = 0):
         if window < 0 or window % 2:
             raise InputError(f"window: expected an even number of steps, or 0 for none, got {window}")
-        if model.head.pool is None:
-            raise InputError(f"source: expected a head that pools steps (category), got {model.config.output}")
+        if model.head.pool is None or model.head.pool.how == "middle":
+            got = "one that pools the middle" if model.head.pool else model.config.output
+            raise InputError(f"source: expected a head that pools the steps so far (category, number), got {got}")
         if model.modality.mirrored(model.modality.encode_all([])) is not None:
             raise InputError("source: expected a model that reads one strand, got one that reads both, from both ends")
         self._model, self._window = model, window

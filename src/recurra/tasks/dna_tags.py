@@ -9,7 +9,7 @@ dna_tags = Task(
     input="symbols",
     output="tags",
     roles=("symbols", "tags"),
-    dataset="dna_splice",
+    dataset="reading_frames",
     defaults={
         "trunk.cell": "gru",
         "trunk.bidirectional": True,
