@@ -204,6 +204,8 @@ def _delimited(text: str, path: Path, header: bool, tabs: bool) -> "pd.DataFrame
     for line, fields in numbered:
         if len(fields) != width:
             hint = "a text with tabs in it needs CSV" if tabs else "a text with the delimiter in it needs quotes"
+            if fields is numbered[-1][1] and len(fields) < width:
+                hint = "it is the last line: was the file cut off?"
             raise DataError(f"{path}, line {line}: {len(fields)} fields, but the first row has {width}; {hint}")
     rows = [fields for _, fields in numbered]
     if header:
