@@ -12,7 +12,7 @@ from recurra.datasets import DATASETS, DataConfig
 from recurra.heads import HEADS
 from recurra.modalities import MODALITIES
 from recurra.tasks import TASKS
-from recurra.tasks.base import BRIEF_MINUTES
+from recurra.tasks.base import BRIEF_MINUTES, FEW_ROWS
 from recurra.training import TrainingConfig
 from recurra.trunk import TrunkConfig
 
@@ -25,8 +25,8 @@ HEAD = """# Settings
 Every setting of a run, as its `config.toml` holds them. On the command line a setting is given with
 `--set KEY=VALUE`, in Python as an argument, in a recipe (`--config FILE`) under its section. A key is the whole path
 (`training.rate`; in Python `training__rate`) or, where only one setting ends in it, the last word (`rate`). An unknown
-key is an error that names the nearest one. What counts, from weakest to strongest: the defaults below, the task's, the
-data set's, those for brief trainings, a recipe, what you say.
+key is an error that names the nearest one. What counts, from weakest to strongest: the defaults below, the task's, its
+own for few rows, the data set's, those for brief trainings, a recipe, what you say.
 
 `seed` (default 0), which stands in no section, is the seed of everything random but the split of the data.
 """
@@ -83,10 +83,11 @@ def _help(f: Field[Any]) -> str:
 def _tasks() -> str:
     lines = [
         "## What the tasks set\n",
-        "| task | settings | in at most " + f"{BRIEF_MINUTES:g} minutes |",
-        "|---|---|---|",
+        f"| task | settings | of at most {FEW_ROWS:,} rows | in at most {BRIEF_MINUTES:g} minutes |",
+        "|---|---|---|---|",
     ]
-    lines += [f"| `{n}` | {_pairs(t.defaults)} | {_pairs(t.brief)} |" for n, t in TASKS.all().items()]
+    tasks = TASKS.all().items()
+    lines += [f"| `{n}` | {_pairs(t.defaults)} | {_pairs(t.few)} | {_pairs(t.brief)} |" for n, t in tasks]
     return "\n".join([*lines, ""])
 
 

@@ -37,8 +37,8 @@ FORMAT = 1
 EVALUATION_STREAMS = 16
 EVALUATION_TOKENS = 4096
 
-# Small data make small batches: an epoch of two steps learns nothing.
-LEAST_BATCHES, LEAST_TOKENS = 20, 128
+# Small data make small batches: an epoch of two steps learns nothing. Nor does a batch of one row.
+LEAST_BATCHES, LEAST_TOKENS, LEAST_ROWS = 20, 128, 8
 
 
 @dataclass(frozen=True)
@@ -82,6 +82,8 @@ class Model(nn.Module):
         width = config.trunk.embedding or modality.natural_width(config.trunk.each[0][1])
         head = HEADS.get(config.output)
         head.check(config.head, config.trunk)
+        if head.aligned and modality.moves:
+            raise InputError(f"modality: settings that move steps do not go with head {config.output}, a target a step")
         self.encoder = modality.encoder(width)
         variational = config.trunk.variational
         self.input_dropout = Dropout(config.trunk.input_dropout, variational=variational)
@@ -106,9 +108,31 @@ class Model(nn.Module):
         return sum(p.numel() for p in self.parameters())
 
     def features(self, inputs: Ragged, state: State | None = None) -> tuple[Ragged, Tensor, State]:
-        """inputs: encoded sequences. Returns every step's features [N, F], the last ones [B, F], the final state."""
-        y, last, state = self._outputs(inputs, state)
-        return self.output_dropout(y), last, state
+        """inputs: encoded sequences. Returns what heads read, each step's features [N, F] and one vector of each
+        sequence [B, F], pooled or the last one, and the final state. Where sequences can be read from their other end
+        as well, and this is no training, features are the mean of both readings.
+        """
+        outputs, last, state = self._outputs(inputs, state)
+        features, last = self._pooled(outputs, last)
+        mirrored = None if self.training else self.modality.mirrored(inputs)
+        if mirrored is None:
+            return features, last, state
+        others, other_last = self._pooled(*self._outputs(mirrored, None)[:2])
+        mean = (features.values + others.reversed().values) / 2
+        return features.with_values(mean), (last + other_last) / 2, state
+
+    def _pooled(self, outputs: Ragged, last: Tensor) -> tuple[Ragged, Tensor]:
+        features = self.output_dropout(outputs)
+        return features, last if self.head.pool is None else self.head.pool(features, last)
+
+    def _drawn(self, inputs: Ragged) -> tuple[Ragged, Tensor | None]:
+        """A training batch as it might have come just as well, and which sequences are now read backwards, [B]."""
+        inputs = self.modality.varied(inputs)
+        mirrored = self.modality.mirrored(inputs)
+        if mirrored is None:
+            return inputs, None
+        back = torch.rand(len(inputs), device=inputs.values.device) < 0.5
+        return _choice(back, mirrored, inputs), back
 
     def _outputs(self, inputs: Ragged, state: State | None) -> tuple[Ragged, Tensor, State]:
         """As ``features``, but every step's as the trunk gives them."""
@@ -139,8 +163,12 @@ class Model(nn.Module):
         self, inputs: Ragged, targets: Targets | None, state: State | None = None
     ) -> tuple[Tensor, Tensor | float, State]:
         """One training batch. Returns the summed loss in nats, what to divide it by for a mean, the final state."""
-        outputs, last, state = self._outputs(self.head.reads(inputs, targets), state)
-        features = self.output_dropout(outputs)
+        inputs = self.head.reads(inputs, targets)
+        inputs, back = self._drawn(inputs) if self.training else (inputs, None)
+        outputs, last, state = self._outputs(inputs, state)
+        if back is not None:  # in the order of the targets again
+            outputs = _choice(back, outputs.reversed(), outputs)
+        features, last = self._pooled(outputs, last)
         total, count = self.head.loss(features, last, targets)
         return total + count * self._penalty(outputs, features), count, state
 
@@ -155,7 +183,8 @@ class Model(nn.Module):
         wanted = self.head.targets(frame, where)
         steps = inputs.lengths + wanted.lengths if self.head.unaligned else inputs.lengths
         if shuffle:
-            tokens = min(tokens, max(LEAST_TOKENS, int(steps.sum()) // LEAST_BATCHES))
+            few = 0 if self.head.running else LEAST_ROWS * int(steps.sum()) // max(1, len(steps))
+            tokens = min(tokens, max(LEAST_TOKENS, few, int(steps.sum()) // LEAST_BATCHES))
         if not self.head.running:
             if self.head.aligned:
                 self._check_aligned(inputs, wanted, frame, where)
@@ -324,6 +353,11 @@ class Model(nn.Module):
         model = cls.describe(Path(folder))
         model.load_weights(Path(folder))
         return model.eval()
+
+
+def _choice(which: Tensor, one: Ragged, other: Ragged) -> Ragged:
+    """The sequences of ``one`` where ``which`` [B] says so, and else those of ``other``, which are as long."""
+    return one.with_values(torch.where(which[one.layout.rows][:, None], one.values, other.values))
 
 
 def read_config(folder: Path) -> dict[str, Any]:

@@ -27,19 +27,27 @@ RUNNING = "language-model"
 
 # Rows of train, valid and test; by the publishers' counts where there are some, the rest follows from them.
 ROWS = {
+    "basic-motions": (36, 4, 40),
     "cranfield": (9_267, 1_398, 2_180),
     "adding": (10_000, 1_000, 1_000),
     "conll2000": (8_042, 894, 2_012),
     "conll2003": (14_041, 3_250, 3_453),
     "copy-memory": (5_000, 200, 500),
+    "dna-splice": (1_800, 200, 1_186),
+    "gun-point": (45, 5, 150),
+    "hapt": (6_073, 1_342, 2_996),
+    "italy-power-demand": (60, 7, 1_029),
+    "japanese-vowels": (243, 27, 370),
     "digits": (1_437, 180, 180),
     "imdb": (18_000, 2_000, 5_000),
     "mr-polarity": (8_530, 1_066, 1_066),
     "multi30k": (29_000, 1_014, 1_000),
     "parity": (20_000, 1_000, 1_000),
+    "pickup-gesture-wiimote-z": (45, 5, 50),
     "ptb": (1, 1, 1),
     "pydoc": (1, 1, 1),
     "pyhelp": (675, 225, 225),
+    "reading-frames": (4_000, 200, 400),
     "sick": (4_500, 500, 4_927),
     "sst2": (6_920, 872, 1_821),
     "tinyshakespeare": (1, 1, 1),
@@ -78,8 +86,9 @@ def test_it_describes_itself(name: str) -> None:
         assert sentence
         assert "\n" not in sentence
     for file in dataset.files.values():
-        assert file.path.startswith(f"{dataset.name}/")
-        assert file.url.startswith("https://")
+        # A folder of its own, or that of an archive.
+        assert re.fullmatch(rf"({dataset.name}|ucr_uea)/[\w.]+", file.path)
+        assert not file.url or file.url.startswith("https://")
         # The hash is of the content: what is served compressed has another.
         assert file.url_hash or not re.search(r"\.(xz|gz|bz2)$", file.url)
         for checksum in filter(None, (file.hash, file.url_hash)):
@@ -208,6 +217,22 @@ def test_copy_memory_ends_as_it_begins() -> None:
         assert set(tags[:-10]) == {"0"}
         assert sorted(set(series[10:-11, 0].tolist())) == [0.0]
         assert set(series[-11:, 0].tolist()) == {9.0}
+
+
+def test_reading_frames_go_from_a_start_to_the_first_stop_in_its_frame() -> None:
+    test = loaded("reading-frames").test
+    assert test is not None
+    coding = 0
+    for row, tags in zip(test["symbols"], test["tags"], strict=True):
+        assert len(row) == len(tags)
+        for found in re.finditer("c+", "".join(tags)):
+            frame = row[found.start() : found.end()]
+            codons = [frame[i : i + 3] for i in range(0, len(frame), 3)]
+            stops = [codon in ("TAA", "TAG", "TGA") for codon in codons]
+            assert codons[0] == "ATG"
+            assert stops[-1]
+            coding += 1
+    assert coding > 150
 
 
 def test_digits_are_64_pixels_of_ten_labels() -> None:

@@ -66,6 +66,8 @@ def test_tsv_takes_quotes_as_they_are(tmp_path: Path) -> None:
         ("a.csv", 'text,label\nfine,1\n"open,0\nx,1\n', r"a\.csv, line 3: malformed row"),
         ("a.csv", 'text,label\n"he said "no" twice",1\n', r"a\.csv, line 2: malformed row .* is doubled"),
         ("a.csv", "text,text\nfine,1\n", "two columns are called 'text'; if the first row is data"),
+        ("a.csv", "x,y,label\n0.5,1,up\n0.2", r"a\.csv, line 3: 1 fields, but the first row has 3; .*cut off\?"),
+        ("a.tsv", "x\ty\n0.5\t1\n0.2", r"a\.tsv, line 3: 1 fields.*cut off\?"),
         ("a.tsv", "text\tlabel\nfine\t1\ntoo\tmany\ttabs\n", r"a\.tsv, line 3: 3 fields.*needs CSV"),
         ("a.jsonl", '{"text": "a"}\n\n{"text": \n', r"a\.jsonl, line 3: not JSON"),
         ("a.jsonl", '{"text": "a"}\n[1]\n', r"a\.jsonl, line 2: expected a JSON object"),

@@ -12,11 +12,16 @@ from recurra.sequences import Ragged
 # A few rows of each modality, none of them empty, and a new one needs its own here.
 ROWS: dict[str, list[Any]] = {
     "series": [[[0.5, 2.0], [1.5, -1.0]], [[3.0, 0.25]]],
+    "symbols": ["ACGTN", "ga", "T"],
     "text": ["A first text.", "and\na second", "x", ["a", "divided", "text"]],
 }
 
 # Settings beside the default ones that make another encoder.
-SETTINGS: dict[str, dict[str, Any]] = {"text": {"characters": 2, "capitals": 2, "rare_dropout": 0.5, "lower": True}}
+SETTINGS: dict[str, dict[str, Any]] = {
+    "series": {"jitter": 0.1, "scaling": 0.1, "warp": 0.2},
+    "symbols": {"strands": "both"},
+    "text": {"characters": 2, "capitals": 2, "rare_dropout": 0.5, "lower": True},
+}
 
 
 @pytest.fixture(params=MODALITIES.names())
@@ -52,6 +57,21 @@ def test_rows_alone_and_together_are_the_same(modality: Modality, rows: list[Any
     assert len(together) == len(rows)
     for row, sequence in zip(rows, together.unbind(), strict=True):
         assert torch.equal(modality.encode(row), sequence)
+
+
+def test_as_it_might_have_come_it_has_the_same_steps(modality: Modality, rows: list[Any]) -> None:
+    batch = modality.encode_all(rows)
+    for found in (modality.varied(batch), modality.mirrored(batch) or batch):
+        assert torch.equal(found.offsets, batch.offsets)
+        assert (found.values.shape, found.values.dtype) == (batch.values.shape, batch.values.dtype)
+        assert bool(found.values.double().isfinite().all())
+
+
+def test_read_from_the_other_end_twice_it_is_itself(modality: Modality, rows: list[Any]) -> None:
+    batch = modality.encode_all(rows)
+    mirrored = modality.mirrored(batch)
+    again = None if mirrored is None else modality.mirrored(mirrored)
+    assert again is None or torch.equal(again.values, batch.values)
 
 
 def test_no_rows_are_an_empty_batch(modality: Modality) -> None:

@@ -35,9 +35,15 @@ def test_mean_and_max_are_what_they_say():
     torch.testing.assert_close(Pooling(3, "max")(features, last)[1], features[1].amax(0))
 
 
+def test_the_middle_of_a_window_of_four_is_its_third_step():
+    features, last = batch([4, 1, 3])
+    found = Pooling(3, "middle")(features, last)
+    torch.testing.assert_close(found, torch.stack([features[0][2], features[1][0], features[2][1]]))
+
+
 def test_empty_sequences_give_zeros():
     features, last = batch([0, 2])
-    for how in ("mean", "max", "attention"):
+    for how in ("mean", "max", "attention", "middle"):
         assert Pooling(3, how).double()(features, last)[0].abs().sum() == 0
 
 

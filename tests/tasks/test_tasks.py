@@ -23,8 +23,8 @@ def test_names_parts_that_exist_and_settings_that_fit(name):
 
 
 @pytest.mark.parametrize("name", TASKS.names())
-def test_a_short_budget_has_its_own_settings(name):
+def test_a_short_budget_and_few_rows_have_their_own_settings(name):
     from recurra.config import override
 
     task = TASKS.get(name)
-    assert override(defaults(task), task.brief) is not None
+    assert override(override(defaults(task), task.few), task.brief) is not None

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from recurra.datasets import windows
 from recurra.datasets.tables import HEADER_HINT, frame_of
 from recurra.datasets.turns import with_earlier
 from recurra.errors import DataError, InputError, UnknownNameError
@@ -24,6 +25,7 @@ USUAL_NAMES = {
         "dialogue": "dialogue dialog conversation thread session",
         "label": "label class category sentiment topic target polarity rating stars score y",
         "number": "number value target rating stars score price amount y",
+        "symbols": "symbols sequence seq dna rna protein bases read",
         "series": "series signal values sequence recording channels x",
     }.items()
 }
@@ -65,12 +67,16 @@ def rows_of(
     many earlier ones of its dialogue each text is read. Raises UnknownNameError for a role or column that is not there,
     InputError where a guess is not possible, DataError where nothing is left.
     """
+    if "series" in roles:
+        table = _with_series(table, name, roles, columns, familiar or {})
     chosen, notes = _choose(table, name, roles, optional, columns, familiar or {})
     from recurra import arrays  # numpy takes its time
 
     # The values that are no text: each is read from what is there and where it stands; None is a missing one.
     readers: dict[str, Callable[[Any, str], Any]] = dict.fromkeys(LISTS, _pieces)
     readers |= {"number": arrays.number, "series": arrays.series}
+    if roles[0] == "symbols":
+        readers["tags"] = _letters
     values: dict[str, list[Any]] = {}
     for role, c in chosen.items():
         read: Callable[[Any, str], Any] = readers.get(role, _text if role == roles[0] else _label)
@@ -92,6 +98,25 @@ def rows_of(
             raise DataError(f"{name}: no row is complete: of {total:,} rows {' and '.join(parts)}")
         notes.append(f"{name}: {total - len(frame):,} of {total:,} rows left out: {' and '.join(parts)}")
     return Rows(name, with_earlier(frame, turns) if "dialogue" in frame else frame, chosen, notes)
+
+
+def _with_series(
+    table: "pd.DataFrame", name: str, roles: tuple[str, ...], columns: Mapping[str, str], familiar: Mapping[str, str]
+) -> "pd.DataFrame":
+    """The table with its steps in one column, where they stand in a column each."""
+    order = list(table.columns)
+    wanted = columns.get("series")
+    if wanted is None:
+        known = familiar.get("series")
+        if known in order or _usual(table, "series", order, roles):
+            return table
+        ends = [column for span in (known or "").split(",") for column in span.split(":")]
+        if windows.is_span(order, known) and set(ends) <= set(order):
+            wanted = known
+        else:
+            others = {columns.get(role) or familiar.get(role) or _usual(table, role, order, roles) for role in roles}
+            wanted = windows.guessed(table, [column for column in others if column])
+    return windows.joined(table, name, wanted) if wanted and windows.is_span(order, wanted) else table
 
 
 def _choose(
@@ -140,8 +165,8 @@ def _usual(_: "pd.DataFrame", role: str, left: list[str], roles: tuple[str, ...]
 
 
 def _remaining(table: "pd.DataFrame", role: str, left: list[str], roles: tuple[str, ...]) -> str | None:
-    """The only column left; for the text, of several the one with the longest values, unless the target is one too."""
-    if role == "text" and left and "target" not in roles:
+    """The only column left; for text or symbols of several the longest values, unless the target is one too."""
+    if role in ("text", "symbols") and left and "target" not in roles:
         return max(left, key=lambda column: _mean_length(table[column]))
     return left[0] if len(left) == 1 else None
 
@@ -165,6 +190,12 @@ def _pieces(value: Any, where: str) -> str | tuple[str, ...] | None:
     if None in parts:
         raise DataError(f"{where}: item {parts.index(None) + 1} is missing")
     return parts or None  # type: ignore[return-value]
+
+
+def _letters(value: Any, where: str) -> str | tuple[str, ...] | None:
+    """As ``_pieces``; of a text without white space each letter is a piece, as each symbol of a sequence is."""
+    found = _pieces(value, where)
+    return tuple(found) if isinstance(found, str) and len(found.split()) == 1 else found
 
 
 def _label(value: Any, where: str) -> str | None:

@@ -1,4 +1,4 @@
-"""Rows of named columns from CSV, TSV, JSON lines, Parquet, CoNLL columns, plain text and folders of plain text."""
+"""Rows of named columns from tables, CoNLL columns, FASTA, FASTQ, ``.ts``, plain text and folders of it."""
 
 import csv
 import io
@@ -6,11 +6,13 @@ import json
 import os
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from recurra.datasets.fasta import FASTA, FASTQ, fasta_columns, fastq_columns
 from recurra.datasets.files import COMPRESSED, check_memory, data_suffix, decode, read_bytes
+from recurra.datasets.ts import ts_columns
 from recurra.errors import DataError, InputError, MissingFileError
 
 if TYPE_CHECKING:
@@ -20,8 +22,14 @@ DELIMITED = (".csv", ".tsv", ".tab")
 JSON = (".jsonl", ".ndjson", ".json")
 PARQUET = (".parquet", ".pq")
 CONLL = (".conll", ".iob", ".iob2", ".bio")
+# Forms of series and of sequences, each with its reader.
+RECORDS: dict[str, Callable[[str, object], Mapping[str, Sequence[Any]]]] = {
+    ".ts": ts_columns,
+    **dict.fromkeys(FASTA, fasta_columns),
+    **dict.fromkeys(FASTQ, fastq_columns),
+}
 # Two files of one name with these are rather two forms of the same data.
-NOT_PARALLEL = ("", ".txt", *DELIMITED, *JSON, *PARQUET)
+NOT_PARALLEL = ("", ".txt", *DELIMITED, *JSON, *PARQUET, *RECORDS)
 HEADER_HINT = "if the first row is data, say --set data.header=false"
 
 # What plain text is: a row a line, a row in all, or CoNLL columns.
@@ -60,6 +68,8 @@ def read_table(path: Path, encoding: str, header: bool, plain: Plain) -> "pd.Dat
         return _delimited(text, path, header, tabs=suffix != ".csv")
     if suffix in JSON:
         return _json(text, path)
+    if suffix in RECORDS:
+        return frame_of(RECORDS[suffix](text, path))
     if suffix in CONLL or plain == "columns":
         return frame_of(conll_columns(text, path))
     return frame_of({"text": [text] if plain == "whole" else lines(text)})
@@ -140,7 +150,7 @@ def _folder(path: Path, encoding: str) -> "pd.DataFrame":
     if not names:
         raise InputError(f"{path}: the folder holds no file")
     for name in names:
-        if data_suffix(name) in (*DELIMITED, *JSON, *PARQUET):
+        if data_suffix(name) in (*DELIMITED, *JSON, *PARQUET, *RECORDS):
             raise InputError(f"{path}: a folder must hold plain text files only; name the table itself: {path / name}")
     check_memory(path, sum((path / name).stat().st_size for name in names))
     columns = {"text": [decode(read_bytes(path / name), encoding, path / name) for name in names]}
@@ -194,6 +204,8 @@ def _delimited(text: str, path: Path, header: bool, tabs: bool) -> "pd.DataFrame
     for line, fields in numbered:
         if len(fields) != width:
             hint = "a text with tabs in it needs CSV" if tabs else "a text with the delimiter in it needs quotes"
+            if fields is numbered[-1][1] and len(fields) < width:
+                hint = "it is the last line: was the file cut off?"
             raise DataError(f"{path}, line {line}: {len(fields)} fields, but the first row has {width}; {hint}")
     rows = [fields for _, fields in numbered]
     if header:

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from recurra.errors import InputError
 from recurra.modalities import Modality
+from recurra.nn.pooling import Pooling
 from recurra.sequences import Ragged
 from recurra.sequences.batches import Targets
 from recurra.trunk import TrunkConfig
@@ -80,7 +81,8 @@ class Head(nn.Module, ABC):
     units, so that the modality is fitted to them too. ``aligned`` whether each step of the input has a target of its
     own, ``unaligned`` whether targets are sequences with lengths of their own, whose steps a batch counts beside the
     input's. ``optional`` further roles, whose columns the data may lack, ``gaps`` roles that single rows may lack,
-    which are then empty. ``objective`` may depend on the settings.
+    which are then empty. ``objective`` may depend on the settings. ``pool`` makes one vector of a sequence's steps: a
+    head that has one gets it as ``last``, which is else the trunk's final output.
     """
 
     config: ClassVar[type]
@@ -109,6 +111,7 @@ class Head(nn.Module, ABC):
         """width: features F of the trunk's output. known: what ``learn`` gave. encoder: the modality's."""
         super().__init__()
         self.modality = modality
+        self.pool: Pooling | None = None
 
     @abstractmethod
     def targets(self, frame: "pd.DataFrame", where: str) -> Targets | None:

@@ -78,8 +78,8 @@ class Category(Head):
         return torch.tensor(ids.to_numpy(dtype="int64"))
 
     def logits(self, features: Ragged, last: Tensor) -> Tensor:
-        """features: [N, F]. last: [B, F]. Returns [B, K]."""
-        return self.output(self.dropout(self.pool(features, last)))  # type: ignore[no-any-return]
+        """features: [N, F]. last: [B, F], pooled. Returns [B, K]."""
+        return self.output(self.dropout(last))  # type: ignore[no-any-return]
 
     def loss(self, features: Ragged, last: Tensor, targets: Tensor) -> tuple[Tensor, Tensor | float]:
         weights = self.get_buffer("weights")

@@ -85,8 +85,8 @@ class Number(Head):
         return torch.tensor(numbers.to_numpy(), dtype=torch.float32)
 
     def predicted(self, features: Ragged, last: Tensor) -> tuple[Tensor, Tensor]:
-        """features: [N, F]. last: [B, F]. Returns mean and deviation [B] of the standardised number (squared: 1)."""
-        out = self.output(self.dropout(self.pool(features, last)))
+        """last: [B, F], pooled. Returns mean and deviation [B] of the standardised number (squared: 1)."""
+        out = self.output(self.dropout(last))
         mean = out[:, 0]
         return mean, functional.softplus(out[:, 1] + ONE) + LEAST_DEVIATION if self.gaussian else torch.ones_like(mean)
 

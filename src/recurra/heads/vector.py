@@ -90,8 +90,8 @@ class Vector(Head):
         return Ragged.cat([inputs, targets.other])
 
     def vectors(self, features: Ragged, last: Tensor) -> Tensor:
-        """features: [N, F]. last: [B, F]. Returns [B, D], each of length 1, or 0 for a sequence without steps."""
-        return functional.normalize(self.output(self.dropout(self.pool(features, last))), dim=-1)
+        """last: [B, F], pooled. Returns [B, D], each of length 1, or 0 for a sequence without steps."""
+        return functional.normalize(self.output(self.dropout(last)), dim=-1)
 
     def logits(self, cosines: Tensor) -> Tensor:
         """The score's place on its scale, before the logistic function. cosines: [B]."""

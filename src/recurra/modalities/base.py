@@ -14,12 +14,13 @@ class Modality(ABC):
     """A kind of input: raw rows to Ragged, and the module that reads it.
 
     ``config`` is the class of its settings, ``role`` the data column it reads, ``rival`` what could answer its rows
-    without a network.
+    without a network. ``moves``: whether ``varied`` moves steps, so that targets of single steps would not fit them.
     """
 
     config: ClassVar[type]
     role: ClassVar[str]
     rival: ClassVar[Rival | None] = None
+    moves: bool = False
 
     @classmethod
     @abstractmethod
@@ -37,6 +38,14 @@ class Modality(ABC):
     @abstractmethod
     def encode_all(self, rows: Iterable[Any]) -> Ragged:
         """All rows: values [N] or [N, I]."""
+
+    def varied(self, inputs: Ragged) -> Ragged:
+        """A training batch as it might have come just as well, drawn by torch's generator; mostly as it is."""
+        return inputs
+
+    def mirrored(self, inputs: Ragged) -> Ragged | None:
+        """The same rows read from their other end, where that says the same; None: it does not."""
+        return None
 
     def notes(self, rows: Iterable[Any]) -> list[str]:
         """What a person should know about these rows as this modality reads them, in sentences; mostly nothing."""

@@ -12,7 +12,9 @@ from recurra.arrays import Series as Array
 from recurra.arrays import series, written
 from recurra.config import from_dict, setting, to_dict
 from recurra.errors import InputError
+from recurra.modalities._variation import jittered, rescaled, warped
 from recurra.modalities.base import Modality
+from recurra.rivals import Warping
 from recurra.sequences import Ragged
 
 
@@ -23,6 +25,14 @@ class SeriesConfig:
     scale: Literal["standard", "none"] = setting(
         "standard", "standard: each channel by its mean and deviation over the training rows; none: as it is"
     )
+    jitter: float = setting(0.0, "training: deviation of noise on every scaled number, drawn anew each time")
+    scaling: float = setting(0.0, "training: deviation of a factor on each channel of a series, about 1")
+    warp: float = setting(0.0, "training: how much faster and slower a series goes in places (deviation of the log)")
+
+    def __post_init__(self) -> None:
+        for name in ("jitter", "scaling", "warp"):
+            if not 0 <= getattr(self, name) < float("inf"):
+                raise InputError(f"modality.{name}: expected 0 or more, got {getattr(self, name)}")
 
 
 class Series(Modality):
@@ -39,10 +49,12 @@ class Series(Modality):
 
     config = SeriesConfig
     role = "series"
+    rival = Warping()
 
     def __init__(self, settings: SeriesConfig, mean: list[float], deviation: list[float]):
         """mean, deviation: of each channel, [I]; what a number loses, and what it is then divided by."""
         self.settings, self.mean, self.deviation = settings, np.array(mean), np.array(deviation)
+        self.moves = settings.warp > 0
 
     @classmethod
     def fit(cls, config: SeriesConfig, rows: Iterable[Any], running: bool = False) -> Self:
@@ -68,6 +80,13 @@ class Series(Modality):
         scaled = ((_joined(read, len(self.mean)) - self.mean) / self.deviation).astype(np.float32)
         offsets = torch.tensor([0, *map(len, read)]).cumsum(0)
         return Ragged(torch.from_numpy(scaled), offsets)
+
+    def varied(self, inputs: Ragged) -> Ragged:
+        """Another recording of the same, as far as the settings let it differ."""
+        settings = self.settings
+        for change, size in ((warped, settings.warp), (rescaled, settings.scaling), (jittered, settings.jitter)):
+            inputs = change(inputs, size) if size else inputs
+        return inputs
 
     def decode(self, steps: Tensor) -> str:
         """The numbers as they were before scaling: steps between spaces, channels between commas."""

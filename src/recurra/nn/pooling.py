@@ -7,14 +7,18 @@ from torch import Tensor, nn
 
 from recurra.sequences import Ragged
 
-Pool = Literal["last", "mean", "max", "attention"]
+Pool = Literal["last", "mean", "max", "attention", "middle"]
+
+# What pooling of the steps so far rests on.
+Carried = tuple[Tensor, ...]
 
 
 class Pooling(nn.Module):
     """Reduces every sequence of a batch to one vector; an empty sequence gives zeros (``last``: its initial state).
 
-    width: features F of each step. how: ``last`` the final output of each direction, ``mean``, ``max``, or
-    ``attention``, a learned weighted mean (Zhou et al. 2016, https://aclanthology.org/P16-2034).
+    width: features F of each step. how: ``last`` the final output of each direction, ``mean``, ``max``, ``attention``,
+    a learned weighted mean (Zhou et al. 2016, https://aclanthology.org/P16-2034), or ``middle``, step T // 2, for
+    windows about what stands in the middle of them.
     """
 
     def __init__(self, width: int, how: Pool):
@@ -26,6 +30,10 @@ class Pooling(nn.Module):
         """features: values [N, F]. last: [B, F], each sequence's final output. Returns [B, F]."""
         if self.how == "last":
             return last
+        if self.how == "middle":
+            there = features.lengths > 0
+            middle = features.offsets[:-1] + features.lengths // 2
+            return torch.zeros_like(last).index_put((there.nonzero()[:, 0],), features.values[middle[there]])
         values, rows = features.values, _rows(features)
         if self.how == "max":
             return torch.zeros_like(last).scatter_reduce(
@@ -33,6 +41,23 @@ class Pooling(nn.Module):
             )
         weights = self.weights(features)
         return torch.zeros_like(last).index_add(0, rows, values * weights[:, None])
+
+    def step(self, feature: Tensor, carried: Carried) -> tuple[Tensor, Carried]:
+        """The vector of a sequence up to its next step, as it comes. feature: [F]. carried: as the step before gave
+        it, empty at first. There is none for ``middle``: what it rests on moves with every step.
+        """
+        if self.how == "last":
+            return feature, ()
+        if self.how == "max":
+            largest = torch.maximum(carried[0], feature) if carried else feature
+            return largest, (largest,)
+        score = feature.new_zeros(1) if self.score is None else self.score(feature.tanh())
+        # Sums of weights and of weighted features, of which the largest weight so far is 1.
+        total, weighted, peak = carried if carried else (score.new_zeros(1), torch.zeros_like(feature), score)
+        new = torch.maximum(peak, score)
+        total = total * (peak - new).exp() + (score - new).exp()
+        weighted = weighted * (peak - new).exp() + (score - new).exp() * feature
+        return weighted / total, (total, weighted, new)
 
     def weights(self, features: Ragged) -> Tensor:
         """[N], each step's share of its sequence's vector (``mean`` and ``attention``); sums to 1 in each sequence."""

@@ -2,5 +2,6 @@
 
 from recurra.rivals.base import Rival
 from recurra.rivals.tfidf import TfIdf
+from recurra.rivals.warping import Warping
 
-__all__ = ["Rival", "TfIdf"]
+__all__ = ["Rival", "TfIdf", "Warping"]

@@ -27,7 +27,7 @@ from recurra.runs.run import FRAME, Run, load, load_splits, optional_roles
 from recurra.sequences import Ragged
 from recurra.sequences.batches import Separate, Streams
 from recurra.tasks import TASKS, Task
-from recurra.tasks.base import BRIEF_MINUTES
+from recurra.tasks.base import BRIEF_MINUTES, FEW_ROWS
 from recurra.training import checkpoint, fit, make_fabric
 from recurra.training.health import health
 
@@ -111,8 +111,9 @@ def _command(kind: Task, wanted: dict[str, Any]) -> str:
 
 
 def configured(kind: Task, splits: Splits, settings: dict[str, Any]) -> RunConfig:
-    """The task's defaults, then what suits the data and the time, then what the user says."""
-    base = override(defaults(kind), dict(splits.defaults))
+    """The task's defaults, then what suits the number of rows, the data and the time, then what the user says."""
+    base = override(defaults(kind), kind.few if len(splits.train) <= FEW_ROWS else {})
+    base = override(base, dict(splits.defaults))
     if 0 < changed(base, settings).training.minutes <= BRIEF_MINUTES:
         base = override(base, kind.brief)
     # What a task says of a gate holds for the cells that have it.

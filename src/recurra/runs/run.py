@@ -20,6 +20,7 @@ from recurra.runs.config import RunConfig, from_run
 from recurra.runs.conversation import Conversation
 from recurra.runs.fingerprint import fingerprint
 from recurra.runs.searching import Searcher, documents_of
+from recurra.streaming import Decisions
 from recurra.tasks import TASKS, Task
 
 if TYPE_CHECKING:
@@ -174,6 +175,10 @@ class Run:
     ) -> Iterator[str]:
         """``length`` tokens that continue ``prompt``, in pieces, as they are drawn (language models)."""
         return generate(self.model, prompt, length, Sampling(temperature, top_k, top_p, seed))
+
+    def stream(self, window: int = 0) -> Decisions:
+        """A live sequence, fed as it comes, with a prediction after each step (see ``recurra.streaming.Decisions``)."""
+        return Decisions(self.model, window)
 
     def converse(self, turns: "Iterable[tuple[str, str]]" = ()) -> Conversation:
         """A conversation (task ``chat``), from its beginning or after these turns: prompts with their replies."""

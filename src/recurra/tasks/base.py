@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 BRIEF_MINUTES = 5.0
+FEW_ROWS = 1000
 
 
 @dataclass(frozen=True)
@@ -13,6 +14,7 @@ class Task:
     role is called in data that have several for it. optional: columns that it reads where the data have them. dataset:
     what it is trained on when no data are named. defaults: settings that differ from the general ones, by dotted path.
     brief: settings for a time budget of at most BRIEF_MINUTES, in which a smaller network learns more.
+    few: settings for at most FEW_ROWS training rows.
     """
 
     name: str
@@ -26,3 +28,4 @@ class Task:
     optional: tuple[str, ...] = ()
     defaults: dict[str, object] = field(default_factory=dict)
     brief: dict[str, object] = field(default_factory=dict)
+    few: dict[str, object] = field(default_factory=dict)

@@ -16,4 +16,10 @@ gesture = Task(
         "head.dropout": 0.2,
         "training.epochs": 40,
     },
+    few={
+        "modality.jitter": 0.05,
+        "modality.scaling": 0.1,
+        "modality.warp": 0.2,
+        "training.epochs": 100,
+    },
 )
