@@ -294,16 +294,16 @@ class Model(nn.Module):
     def _contributions(self, inputs: Ragged, score: Score) -> list[dict[str, Any]]:
         """What each step adds to a score of its sequence, compared with a sequence as long that says nothing.
 
-        That is one of zeros: no token's vector, and of measured steps the mean of the training data.
+        That is one of zeros: vectors of no token, and of measured steps the mean of the training data.
         """
-        measured = inputs.values.is_floating_point()
+        values, measured = inputs.values, inputs.values.is_floating_point()
+        given = inputs.with_values(values.to(next(self.parameters()).dtype) if measured else self._vectors(values))
 
         def reached(x: Ragged, rows: Tensor) -> Tensor:
             features, last = self.features(x)[:2] if measured else self._pooled(*self._read(x, None)[:2])
             return score(features, last, rows)
 
-        x = inputs if measured else inputs.with_values(self._vectors(inputs.values))
-        found = integrated_gradients(reached, x, torch.zeros_like(x.values))
+        found = integrated_gradients(reached, given, torch.zeros_like(given.values))
         rows = zip(found.score.tolist(), found.baseline.tolist(), found.contributions.unbind(), strict=True)
         return [{"score": score, "baseline": start, "contributions": added.tolist()} for score, start, added in rows]
 

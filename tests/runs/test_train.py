@@ -68,6 +68,18 @@ def test_learns_from_a_file_and_predicts(classifier):
     assert sum(first["probabilities"].values()) == pytest.approx(1.0)
 
 
+def test_what_a_label_rests_on_is_what_told_it(classifier):
+    for text, telling in (("the great film", 1), ("dull plot a", 0)):
+        (found,) = classifier.predict([text], explain=True)
+        assert max(range(3), key=found["contributions"].__getitem__) == telling
+        assert found["contributions"][telling] > 0
+    explained = classifier.events[-1]["details"]["explained"]
+    assert explained and all(len(one["tokens"]) == len(one["contributions"]) for one in explained)
+    assert all(one["wanted"] == one["label"] for one in explained)  # its accuracy is 1
+    html = (classifier.path / "report.html").read_text()
+    assert "What it rests on" in html and 'class="for"' in html
+
+
 def test_alone_equals_batched(classifier):
     texts = ["great film", "", "a very long text about the plot " * 20, "🎬", "awful"]
     together = classifier.predict(texts)

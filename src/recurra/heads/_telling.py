@@ -3,7 +3,7 @@
 from torch import Tensor
 
 # So many of the best and so many of the worst, where they are not too long to be read.
-EACH, LONGEST = 4, 100
+EACH, LONGEST = 3, 100
 
 
 def best_and_worst(rows: Tensor, errors: Tensor, steps: Tensor) -> list[int]:

@@ -79,7 +79,10 @@ class Tags(Head):
         # Several of the labels may be one tag in the data's scheme: B and S are both B there.
         spelt = [spelled(label, self.scheme) for label in self.labels] if self.spans else self.labels
         self.tags = list(dict.fromkeys(spelt))
-        self.register_buffer("tag_of", torch.tensor([self.tags.index(tag) for tag in spelt]), persistent=False)
+        self.places = {tag: i for i, tag in enumerate(self.tags)}
+        if self.scheme == "iob1":  # in which the first step of a span that touches one of its kind is written otherwise
+            self.places |= {f"B{tag[1:]}": i for i, tag in enumerate(self.tags) if tag != OUTSIDE}
+        self.register_buffer("tag_of", torch.tensor([self.places[tag] for tag in spelt]), persistent=False)
         self.output = nn.Linear(width, len(self.labels))
         wanted = config.decoder == "crf" or (config.decoder == "auto" and self.spans)
         self.crf: CRF | None = self._crf() if wanted else None
@@ -155,11 +158,10 @@ class Tags(Head):
         self, inputs: Ragged, features: Ragged, last: Tensor, contributions: Contributions
     ) -> list[dict[str, Any]]:
         """As ``decode``, with the likeliest of each step's other tags, as the data write them."""
-        logits = self.logits(features)
-        said = self.get_buffer("tag_of")[self.best(logits)][:, None]
-        others = self._as_written(self.probabilities(logits)).scatter(1, said, -1.0)
+        logits, found = self.logits(features), self.decode(features, last)
+        others = self._as_written(self.probabilities(logits)).scatter(1, self._said(found)[:, None], -1.0)
         shares, places = others.topk(min(MOST_OTHERS, len(self.tags) - 1))
-        rows = zip(*(logits.with_values(found).unbind() for found in (shares, places)), strict=True)
+        rows = zip(*(logits.with_values(values).unbind() for values in (shares, places)), strict=True)
         return [
             one
             | {
@@ -168,35 +170,40 @@ class Tags(Head):
                     for step in zip(share.tolist(), place.tolist(), strict=True)
                 ]
             }
-            for one, (share, place) in zip(self.decode(features, last), rows, strict=True)
+            for one, (share, place) in zip(found, rows, strict=True)
         ]
 
     def decode(self, features: Ragged, last: Tensor) -> list[dict[str, Any]]:
         """Each step's tag and its probability; of spans also where they are, and how sure their least sure step is,
         that they begin and end there included."""
         logits = self.logits(features)
-        best, probability = self.best(logits)[:, None], self.probabilities(logits)
-        label = probability.gather(1, best)[:, 0]
-        tag = self._as_written(probability).gather(1, self.get_buffer("tag_of")[best])[:, 0]
-        results: list[dict[str, Any]] = []
-        rows = zip(*(logits.with_values(found).unbind() for found in (best[:, 0], label, tag)), strict=True)
-        for ids, labels, shares in rows:
-            tags, sure = [self.labels[i] for i in ids.tolist()], labels.tolist()
-            if not self.spans:
-                results.append({"tags": tags, "probabilities": sure})
-                continue
-            spans = spans_of(tags)
-            results.append(
-                {
-                    "tags": list(tags_of(spans, len(tags), self.scheme)),
-                    "probabilities": shares.tolist(),
-                    "spans": [
-                        {"kind": kind, "start": start, "end": end, "probability": min(sure[start:end])}
-                        for kind, start, end in spans
-                    ],
-                }
-            )
-        return results
+        best, probability = self.best(logits), self.probabilities(logits)
+        sure = probability.gather(1, best[:, None])[:, 0]
+        rows = zip(*(logits.with_values(values).unbind() for values in (best, sure)), strict=True)
+        found = [self._tagged([self.labels[i] for i in ids.tolist()], shares.tolist()) for ids, shares in rows]
+        written = self._as_written(probability).gather(1, self._said(found)[:, None])[:, 0]
+        return [
+            one | {"probabilities": shares.tolist()}
+            for one, shares in zip(found, logits.with_values(written).unbind(), strict=True)
+        ]
+
+    def _tagged(self, labels: list[str], sure: list[float]) -> dict[str, Any]:
+        """The tags of a row as the data write them, and its spans. sure: how probable each label is."""
+        if not self.spans:
+            return {"tags": labels}
+        spans = spans_of(labels)
+        return {
+            "tags": list(tags_of(spans, len(labels), self.scheme)),
+            "spans": [
+                {"kind": kind, "start": start, "end": end, "probability": min(sure[start:end])}
+                for kind, start, end in spans
+            ],
+        }
+
+    def _said(self, found: list[dict[str, Any]]) -> Tensor:
+        """[N], the place among ``tags`` of each step's tag."""
+        places = [self.places[tag] for one in found for tag in one["tags"]]
+        return torch.tensor(places, dtype=torch.int64, device=self.get_buffer("tag_of").device)
 
     def _as_written(self, probability: Tensor) -> Tensor:
         """How probable each tag of the data's scheme is at each step. probability: of each label, [N, K]."""

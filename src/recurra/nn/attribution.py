@@ -15,7 +15,7 @@ from torch import Tensor
 from recurra.sequences import Ragged
 from recurra.sequences.layout import Layout
 
-# Of sentences that a trained classifier reads, contributions then add up to within 0.01 nats or so.
+# Contributions to the log-odds of a sentence's label then add up to within 0.01 nats (docs/RESULTS.md has figures).
 POINTS = 32
 # Points are taken together until a pass has so many steps.
 STEPS = 16_384

@@ -22,8 +22,8 @@ OF_NUMBERS = (
     "Point at a token for its number."
 )
 OF_TAGS = (
-    "Rows without a wrong tag, then those with the most. The fainter a colour, the less sure it was; of a span its "
-    "least sure token counts. Point at a token for its tag's probability, and for the likeliest others."
+    "Rows without a wrong tag, then those with the most. The fainter a colour, the less sure it was, of a span that of "
+    "its least sure token. Point at a token for its tag's probability, and for the likeliest others."
 )
 
 
@@ -67,7 +67,7 @@ def tagged(rows: list[Explained], config: dict[str, Any]) -> dict[str, Any] | No
     if not rows:
         return None
     found = [row["spans"] if "spans" in row else _single(row) for row in rows]
-    kinds = Counter(span["kind"] for spans in found for span in spans)
+    kinds = Counter(span["kind"] for spans in [*found, *(row["wanted"] for row in rows)] for span in spans)
     hues = {kind: i % HUES for i, (kind, _) in enumerate(kinds.most_common())}
     shown = []
     for row, spans in zip(rows, found, strict=True):
@@ -100,7 +100,7 @@ def _pieces(row: Explained, spans: list[dict[str, Any]], hues: dict[str, int], g
         if done < span["start"]:
             pieces.append({"kind": "", "tokens": tokens[done : span["start"]], "gap": gap})
         if span["kind"]:
-            look = {"hue": hues.get(span["kind"], len(hues) % HUES), "share": span.get("probability", 1.0), "gap": gap}
+            look = {"hue": hues[span["kind"]], "share": span.get("probability", 1.0), "gap": gap}
             pieces.append({"kind": span["kind"], "tokens": tokens[span["start"] : span["end"]], **look})
         done = span["end"]
     return pieces
