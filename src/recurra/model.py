@@ -19,8 +19,10 @@ from recurra.config import from_dict, to_dict
 from recurra.errors import DataError, InputError, MissingFileError, RunError
 from recurra.files import atomic
 from recurra.heads import HEADS, Meter
+from recurra.heads.base import Score
 from recurra.modalities import MODALITIES, Modality, Tokens
 from recurra.nn import Dropout, activation_penalty, embedding_dropout, slowness_penalty
+from recurra.nn.attribution import integrated_gradients
 from recurra.sequences import Ragged, State
 from recurra.sequences.batches import Batch, Separate, Streams, Targets
 from recurra.trunk import TrunkConfig
@@ -134,13 +136,20 @@ class Model(nn.Module):
 
     def _outputs(self, inputs: Ragged, state: State | None) -> tuple[Ragged, Tensor, State]:
         """As ``features``, but every step's as the trunk gives them."""
-        values, trunk = inputs.values, self.config.trunk
-        if values.is_floating_point():  # which a modality gives in float32, whatever the weights are in
-            values = values.to(next(self.parameters()).dtype)
-        x = self.encoder(values)
+        trunk, x = self.config.trunk, self._vectors(inputs.values)
         if trunk.embedding_dropout and self.training:
             x = embedding_dropout(x, inputs.values, self.tokens.size, trunk.embedding_dropout)
-        y, state = self.trunk(self.input_dropout(inputs.with_values(x)), state)
+        return self._read(inputs.with_values(x), state)
+
+    def _vectors(self, values: Tensor) -> Tensor:
+        """Encoded steps, [N] or [N, I], as the trunk reads them."""
+        if values.is_floating_point():  # which a modality gives in float32, whatever the weights are in
+            values = values.to(next(self.parameters()).dtype)
+        return self.encoder(values)  # type: ignore[no-any-return]
+
+    def _read(self, vectors: Ragged, state: State | None) -> tuple[Ragged, Tensor, State]:
+        """As ``_outputs``, from what the encoder gives."""
+        y, state = self.trunk(self.input_dropout(vectors), state)
         last = nn.functional.dropout(self.trunk.last(state), self.output_dropout.p, self.training)
         return y, last, state
 
@@ -262,7 +271,7 @@ class Model(nn.Module):
     def predict(self, rows: Iterable[Any], *, explain: bool = False) -> list[dict[str, Any]]:
         """One prediction for each raw row (a text, ...), as plain values. Raises InputError for what is not a row.
 
-        explain: each with what it rests on, such as what was attended to; InputError for heads that cannot say.
+        explain: each with what it rests on, such as each step's contribution; InputError for heads that cannot say.
         """
         if isinstance(rows, str):
             raise InputError("predict: expected a list of rows, got one str; put it into a list")
@@ -270,13 +279,33 @@ class Model(nn.Module):
         results: list[dict[str, Any]] = [{}] * len(rows)
         with self.evaluating():
             for which, given, features, last in self.outputs(rows):
-                found = self.head.explain(given, features, last) if explain else self.head.decode(features, last)
+                found = (
+                    self.head.explain(given, features, last, partial(self._contributions, given))
+                    if explain
+                    else self.head.decode(features, last)
+                )
                 for row, result in zip(which.tolist(), found, strict=True):
                     results[row] = result
         if isinstance(self.modality, Tokens):
             tokens = self.modality.tokens
             return [self.head.said(partial(tokens, row), result) for row, result in zip(rows, results, strict=True)]
         return results
+
+    def _contributions(self, inputs: Ragged, score: Score) -> list[dict[str, Any]]:
+        """What each step adds to a score of its sequence, compared with a sequence as long that says nothing.
+
+        That is one of zeros: no token's vector, and of measured steps the mean of the training data.
+        """
+        vectors, values = self._vectors(inputs.values), inputs.values
+        nothing = self._vectors(torch.zeros_like(values)) if values.is_floating_point() else torch.zeros_like(vectors)
+
+        def reached(vectors: Ragged, rows: Tensor) -> Tensor:
+            features, last, _ = self._read(vectors, None)
+            return score(features, last, rows)
+
+        found = integrated_gradients(reached, inputs.with_values(vectors), nothing)
+        rows = zip(found.score.tolist(), found.baseline.tolist(), found.contributions.unbind(), strict=True)
+        return [{"score": score, "baseline": start, "contributions": added.tolist()} for score, start, added in rows]
 
     def save(self, folder: str | Path) -> None:
         """Writes config.toml, vocab.json and model.safetensors, each at once or not at all."""

@@ -111,6 +111,20 @@ def test_evaluates_to_one_json_object(folder):
     assert "perplexity" in recurra("evaluate", "language-model", cwd=folder).stdout
 
 
+def test_explains_in_numbers_and_on_a_terminal_in_colours(folder):
+    (row,) = recurra("predict", "sentiment", "good film", "--explain", "--json", cwd=folder).stdout.splitlines()
+    found = json.loads(row)
+    assert found["tokens"] == ["good", "film"] and len(found["contributions"]) == 2
+    plain = recurra("predict", "sentiment", "good film", "", "--explain", cwd=folder).stdout
+    assert f"  good {found['contributions'][0]:+.3g}  film {found['contributions'][1]:+.3g}\n" in plain
+    assert f"to {found['score']:+.3g}\n" in plain
+    assert "\x1b" not in plain
+    with mock.patch.dict(os.environ, {"FORCE_COLOR": "1", "COLORTERM": "truecolor"}):
+        coloured = recurra("predict", "sentiment", "good film", "--explain", cwd=folder).stdout
+    assert re.search(r"\x1b\[30;48;2;\d+;\d+;\d+mgood", coloured)
+    assert "no explanation" in fails("predict", "language-model", "the cat", "--explain", cwd=folder)
+
+
 def test_predicts_arguments_lines_and_files(folder):
     (row,) = recurra("predict", "sentiment", "good film", "--json", cwd=folder).stdout.splitlines()
     assert json.loads(row)["input"] == "good film"

@@ -1,5 +1,6 @@
 """Conformance of every head in the folder, on small models of the tasks that use it."""
 
+import json
 import math
 from typing import Any
 
@@ -22,7 +23,7 @@ OTHERS = ["a fine film", "good", "the cast", "the plot is good"]
 TAGS = ["D A N", "A", "", "D N V A C D N V A"]
 FRAME = pd.DataFrame({"text": TEXTS, "label": ["up", "down", "up", "down"], "tags": TAGS, "target": TARGETS})
 # What a small model of a head needs beside the general settings.
-SMALL = {"text": {"trunk.embedding": 24, "head.hidden": 24, "head.label_smoothing": 0.0}}
+SMALL = {"text": {"trunk.embedding": 24, "head.hidden": 24, "head.label_smoothing": 0.0, "head.longest": 5}}
 # A column for each role, for the task whose head is tested to take its own from.
 ROLES = FRAME.assign(
     series=[[1.0, 2.0], [3.0], [], [2.0, 0.5, 1.5]],
@@ -135,6 +136,38 @@ def test_explains_what_it_predicts_or_says_that_it_cannot(case):
         assert plain.keys() < explained.keys()
 
 
+def test_contributions_add_up_and_are_nobody_elses(case):
+    """To what sets the answer apart from that for a sequence which says nothing."""
+    net = model(*case).double()
+    if (
+        type(net.head).explain is Head.explain
+        or "contributions" not in net.predict(rows_of(case[0])[:1], explain=True)[0]
+    ):
+        return
+    with torch.no_grad():
+        for weight in net.parameters():
+            weight.mul_(3)  # far enough from linear
+    rows = rows_of(case[0])
+    together = net.predict(rows, explain=True)
+    for row, found, steps in zip(rows, together, net.encoded(rows).lengths.tolist(), strict=True):
+        assert len(found["contributions"]) == steps
+        assert sum(found["contributions"]) == pytest.approx(found["score"] - found["baseline"], abs=0.02)
+        (alone,) = net.predict([row], explain=True)
+        assert alone["contributions"] == pytest.approx(found["contributions"], abs=1e-9)
+    assert any(abs(found["score"] - found["baseline"]) > 0.1 for found in together)
+
+
+def test_rows_that_a_report_explains_are_named_with_what_was_wanted(case):
+    net = model(*case)
+    meter = net.measure(net.batches(case[1], "test", tokens=1, truncation=0, shuffle=False))
+    telling = meter.telling(case[1])
+    json.dumps(telling)
+    if type(net.head).explain is Head.explain:
+        assert telling == {}
+    else:
+        assert set(telling) >= {0, 1, 3} and set(telling) <= {0, 1, 2, 3}
+
+
 def test_saved_and_loaded_is_itself(case, tmp_path):
     net = model(*case).float()
     net.save(tmp_path)
@@ -162,6 +195,30 @@ def test_learns_to_fit_four_rows(case):
             optimizer.step()
             losses.append((total / count).item())
     assert losses[-1] < 0.3 * losses[0]
+
+
+def test_a_label_is_explained_by_its_log_odds_and_a_number_in_its_own_unit():
+    (found,) = (net := model("category")).predict(TEXTS[:1], explain=True)
+    assert found["score"] == pytest.approx(math.log(found["probability"] / (1 - found["probability"])))
+    assert found["tokens"] == ["a", "good", "film"]
+    assert found["baseline"] == pytest.approx(net.predict([""], explain=True)[0]["baseline"], abs=2)
+    for found in model("number").predict(rows_of("number"), explain=True):
+        assert found["score"] == pytest.approx(found["number"])
+        assert "tokens" not in found
+
+
+def test_the_baseline_of_a_series_is_the_mean_of_the_training_data():
+    net = model("number", ROLES.assign(series=[[1.0, 5.0], [3.0], [], [2.0, 4.0, 3.0]]), **{"trunk.embedding": 9})
+    (found,) = net.predict([[3.0, 3.0, 3.0, 3.0]], explain=True)
+    assert found["contributions"] == [0.0] * 4
+    assert found["score"] == found["baseline"]
+
+
+def test_a_text_of_ten_thousand_words_is_explained():
+    (found,) = model("category", **{"modality.max_length": 0}).float().predict(["good film " * 5_000], explain=True)
+    assert len(found["contributions"]) == len(found["tokens"]) == 10_000
+    (cut,) = model("category", **{"modality.max_length": 3}).predict(["a good film a good film"], explain=True)
+    assert cut["tokens"] == ["a", "good", "film"]
 
 
 def test_of_equally_accurate_weights_the_surer_are_better():

@@ -10,6 +10,7 @@ from torch import nn
 
 from recurra import Ragged
 from recurra.errors import DataError
+from recurra.heads._schemes import spans_of, spelled, tags_of
 from recurra.heads.tags import Tags, TagsConfig
 from recurra.modalities.text import Text, TextConfig
 from recurra.model import Model, ModelConfig
@@ -119,6 +120,41 @@ def test_illegal_tags_and_wrong_counts_are_named() -> None:
     model = Model(config, TEXT, Tags.learn(TagsConfig(), FRAME))
     with pytest.raises(DataError, match=r"f\.csv, row 2: 5 steps of text, but 4 tags; each step needs one"):
         model.evaluation_batches(FRAME.assign(tags=[IOB1[0], ("I-PER", "I-PER", "O", "O"), IOB1[2]]), "f.csv")
+
+
+@pytest.mark.parametrize("decoder", ["softmax", "crf"])
+@pytest.mark.parametrize("scheme", ["iob1", "iob2", "bilou"])
+def test_an_explanation_names_the_likeliest_other_tags_as_the_data_write_them(decoder: str, scheme: str) -> None:
+    rows = [tags_of(spans_of(row), len(row), scheme) for row in IOB1]
+    net = head(FRAME.assign(tags=rows), scheme=scheme, decoder=decoder)
+    features, last = Ragged.from_list([torch.randn(n, 4) for n in (5, 0, 3)]), torch.zeros(3, 4)
+    logits = net.logits(features)
+    merged: list[dict[str, float]] = []
+    for shares in net.probabilities(logits).tolist():
+        merged.append({})
+        for label, share in zip(net.labels, shares, strict=True):
+            tag = spelled(label, scheme)
+            merged[-1][tag] = merged[-1].get(tag, 0.0) + share
+    found = net.explain(features, features, last, lambda score: [])
+    steps = [step for one in found for step in zip(one["tags"], one["probabilities"], one["others"], strict=True)]
+    assert len(steps) == 8
+    for (tag, probability, others), shares in zip(steps, merged, strict=True):
+        tag = tag if tag in shares else "I" + tag[1:]  # in iob1, where it touches one of its kind
+        assert probability == pytest.approx(shares.pop(tag), abs=1e-6)
+        expected = sorted(shares.values(), reverse=True)[:3]
+        assert [other["probability"] for other in others] == pytest.approx(expected, abs=1e-6)
+        assert [shares[other["tag"]] for other in others] == pytest.approx(expected, abs=1e-6)
+
+
+def test_a_report_explains_the_right_rows_and_the_most_wrong() -> None:
+    net = head()
+    said = [("S-ORG", "O", "S-MISC", "O"), ("B-PER", "I-PER", "E-PER", "O", "O"), ("S-LOC", "O", "O")]
+    meter = net.meter()
+    meter.update(*saying(net, said), net.targets(FRAME, "f"), torch.tensor([2, 1, 0]))
+    frame = FRAME.iloc[::-1]
+    telling = meter.telling(frame)
+    assert list(telling) == [2, 0, 1]
+    assert telling[1][0] == {"kind": "PER", "start": 0, "end": 2}
 
 
 def test_tokens_come_back_with_their_tags_whatever_they_are() -> None:

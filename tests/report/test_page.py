@@ -127,10 +127,39 @@ def confusion(labels: list[str], text: str = "not bad at all") -> dict[str, Any]
     return {"labels": labels, "confusion": counts, "most_wrong": [wrong]}
 
 
+def label_reasons(token: str = "dull") -> list[dict[str, Any]]:
+    """A label that is right and one that is wrong, each with a token that says nothing."""
+    found = {
+        "label": "up",
+        "probability": 0.9,
+        "probabilities": {"down": 0.1, "up": 0.9},
+        "score": 2.2,
+        "baseline": 1.0,
+    }
+    right = {**found, "tokens": ["a", "fine", token], "contributions": [0.001, 1.6, -0.4], "wanted": "up"}
+    return [right, {**right, "contributions": [0.0, 0.0, 0.0], "wanted": "down"}]
+
+
+def number_reasons(token: str = "late") -> list[dict[str, Any]]:
+    tokens = {"tokens": [token, "train"], "contributions": [7.5, -2.0]}
+    return [{"number": 12.5, "score": 12.5, "baseline": 7.0, **tokens, "wanted": 120.0}]
+
+
+def tag_reasons(token: str = "Peter") -> list[dict[str, Any]]:
+    """A span that is found, and one that is missed."""
+    others = [[{"tag": "I-PER", "probability": 0.0625}]] * 4
+    tags = {"tags": ["B-PER", "I-PER", "O", "O"], "probabilities": [0.9, 0.5, 0.8, 0.7], "others": others}
+    span = {"kind": "PER", "start": 0, "end": 2}
+    wanted = [span, {"kind": "LOC", "start": 3, "end": 4}]
+    spans = [{**span, "probability": 0.5}]
+    return [{"tokens": [token, "Blackburn", "in", "Rome"], **tags, "spans": spans, "wanted": wanted}]
+
+
 def translation(text: str = "Ein Mann schläft") -> dict[str, Any]:
     shares = [[0.9, 0.05, 0.05], [0.1, 0.7, 0.2]]
-    drawn = {"read": [text, " Mann", "\u0645\u0631"], "units": ["A", text], "attention": shares}
-    return {"examples": [{"text": text, "wanted": "A man sleeps", "written": text}], "attention": [drawn]}
+    drawn = {"text": text, "read": [text, " Mann", "\u0645\u0631"], "units": ["A", text], "attention": shares}
+    drawn["wanted"] = "A man sleeps"
+    return {"examples": [{"text": text, "wanted": "A man sleeps", "written": text}], "explained": [drawn]}
 
 
 def translator(text: str = "Ein Mann schläft") -> list[Event]:
@@ -159,13 +188,20 @@ def classifier(labels: list[str] | None = None) -> list[Event]:
         valid(100, category(0.7)),
         valid(200, category(0.8125)),
         end(200, "early stopping"),
-        evaluation(category(0.8), details),
+        evaluation(category(0.8), {**details, "explained": label_reasons()}),
     ]
+
+
+def tagger(token: str = "Peter") -> list[Event]:
+    metrics = {"f1": 0.5, "precision": 0.5, "recall": 0.5, "accuracy": 0.75, "nats_per_token": 0.4}
+    kinds = [{"kind": "PER", "true": 1200, "predicted": 3, "f1": 0.5, "precision": 0.25, "recall": 0.125}]
+    ended = [valid(100, metrics), end(100), evaluation(metrics, {"spans": kinds, "explained": tag_reasons(token)})]
+    return [start("ner", data={"columns": {"text": "tokens", "tags": "ner_tags"}}), *steps(5), *ended]
 
 
 def estimator(text: str = "3 steps: 0 1 2") -> list[Event]:
     metrics = {"mae": 30.0, "rmse": 41.5, "mse": 1722.25, "nats": 5.1, "coverage": 0.91}
-    worst = {"largest_errors": [{"text": text, "number": 120.0, "predicted": 12.5}]}
+    worst = {"largest_errors": [{"text": text, "number": 120.0, "predicted": 12.5}], "explained": number_reasons()}
     return [
         start("regression"),
         *steps(10),
@@ -259,19 +295,75 @@ def test_a_translation_shows_what_it_wrote_and_what_it_attended_to(folder):
     assert 'fill="var(--train)"' in html
 
 
+def test_texts_of_the_first_run_folders_are_drawn_too(folder):
+    events = translator()
+    details = events[-1]["details"]
+    details["attention"] = [
+        {key: row[key] for key in ("read", "units", "attention")} for row in details.pop("explained")
+    ]
+    assert built(run_folder(folder, events))[0] == built(run_folder(folder, translator()))[0]
+
+
+def spans(page: Page) -> list[dict[str, str | None]]:
+    """The attributes of all tokens that have a title."""
+    return [attributes for tag, attributes in page.elements if tag == "span" and "title" in attributes]
+
+
+def test_tokens_are_coloured_by_what_they_add_to_a_label(folder):
+    _, page = built(run_folder(folder, classifier()))
+    assert "read as up with probability 0.900, rightly; largest contribution +1.6" in page.text
+    assert "read as up with probability 0.900, but is down" in page.text
+    nothing, most, against, *wrong = spans(page)
+    assert nothing == {"title": "+0.001"}
+    assert most == {"class": "for", "style": "--share: 1.00", "title": "+1.6"}
+    assert against == {"class": "against", "style": "--share: 0.25", "title": "-0.4"}
+    assert wrong == [{"title": "+0"}] * 3
+    assert "a fine dull" in page.text
+
+
+def test_tokens_are_coloured_by_what_they_add_to_a_number(folder):
+    _, page = built(run_folder(folder, estimator()))
+    assert "predicted 12.5, is 120; largest contribution +7.5" in page.text
+    assert [attributes["class"] for attributes in spans(page)] == ["for", "against"]
+
+
+def test_spans_are_coloured_by_kind_and_a_wrong_text_says_what_it_should_be(folder):
+    html, page = built(run_folder(folder, tagger()))
+    marks = [attributes for tag, attributes in page.elements if tag == "mark"]
+    assert [mark["style"] for mark in marks] == ["--share: 0.50", "--share: 1.00", "--share: 1.00"]
+    assert [mark["class"] for mark in marks] == ["kind-0", "kind-0", "kind-1"]
+    assert "found Peter Blackburn PER in Rome should be Peter Blackburn PER in Rome LOC" in page.text
+    assert 'title="B-PER 0.900; I-PER 0.062"' in html
+    for cell in ("PER", "0.500", "0.250", "0.125", "1,200", "3"):
+        assert f">{cell}</td>" in html
+
+
+@pytest.mark.parametrize("unit", ["char", "word"])
+def test_tags_that_stand_for_themselves_are_shown_one_by_one(folder, unit):
+    (row,) = tag_reasons("x\ny")
+    row["wanted"] = [{"kind": tag, "start": i, "end": i + 1} for i, tag in enumerate(row["tags"])]
+    del row["spans"]
+    events = tagger()
+    events[-1]["details"]["explained"] = [row]
+    html, page = built(run_folder(folder, events, modality={"unit": unit}))
+    assert page.count("mark") == 4
+    assert "should be" not in page.text
+    assert ("</mark> <mark" in html) == (unit == "word")
+
+
 def test_a_regression_draws_its_errors_and_names_the_largest(folder):
     html, page = built(run_folder(folder, estimator()))
     assert "Regression on reviews.csv" in page.text
     assert "rmse" in html.split("<h3>Validation</h3>")[1].split("</figcaption>")[0]
     assert "The largest errors." in page.text
     for cell in ("3 steps: 0 1 2", "120", "12.5"):
-        assert f"<td>{cell}</td>" in html
+        assert f">{cell}</td>" in html
 
 
 @pytest.mark.parametrize(
     "events",
-    [writer(), classifier(), translator(), estimator()],
-    ids=["language-model", "sentiment", "translation", "regression"],
+    [writer(), classifier(), translator(), estimator(), tagger()],
+    ids=["language-model", "sentiment", "translation", "regression", "ner"],
 )
 def test_the_page_needs_nothing_but_itself(folder, events):
     html, page = built(run_folder(folder, events))
@@ -310,9 +402,11 @@ def hostile_writer() -> list[Event]:
     [
         hostile_writer(),
         [*classifier()[:-1], evaluation(category(0.8), confusion([HOSTILE, "up"], HOSTILE))],
+        [*classifier()[:-1], evaluation(category(0.8), {"explained": label_reasons(HOSTILE)})],
+        tagger(HOSTILE),
         translator(HOSTILE),
     ],
-    ids=["language-model", "sentiment", "translation"],
+    ids=["language-model", "sentiment", "contributions", "ner", "translation"],
 )
 def test_data_stay_text(folder, events):
     _, harmless = built(run_folder(folder, classifier() if events[0]["task"] == "sentiment" else writer()))

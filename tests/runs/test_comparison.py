@@ -72,10 +72,12 @@ def test_it_is_gone_on_with_and_what_is_done_is_not_trained_again(frame):
 
 def test_a_cell_that_fails_does_not_keep_the_others_from_it(frame):
     wild = {"rate": 1e30, "clip_norm": 0, "epochs": 3, "device": "cpu", "warmup": 0}
-    found = list(recurra.compare("regression", frame, cells=["rnn-relu", "gru"], parameters=600, **wild))
+    wild |= {"cells": ["rnn-relu", "gru"], "parameters": 600, "out": "wild"}
+    found = list(recurra.compare("regression", frame, **wild))
     assert [one.cell for one in found] == ["rnn-relu", "gru"]
     assert "no longer a number" in found[0].reason
     assert not found[0].metrics
+    assert list(recurra.compare("regression", frame, resume=True, **wild)) == found
 
 
 def test_mistakes_are_found_before_anything_is_trained(frame, tmp_path):

@@ -23,6 +23,7 @@ def predict(
     """Predicts for each input. Without INPUT or --file, standard input is read, one text a line."""
     from recurra import runs
     from recurra.cli._output import print_json, say
+    from recurra.cli._reasons import print_reason
 
     if inputs and file:
         raise InputError("give inputs or --file, not both")
@@ -38,7 +39,7 @@ def predict(
             continue
         print(f"{_answer(result)}\t{' '.join(row) if isinstance(row, tuple) else row}")
         if explain:
-            print(f"  {_reason(result)}")
+            print_reason(result)
 
 
 def _answer(result: dict[str, Any]) -> str:
@@ -56,12 +57,3 @@ def _answer(result: dict[str, Any]) -> str:
         return " ".join(f"{element:.4g}" for element in result["vector"])
     found = result.get("blanks") or result.get("words") or [result["next"]]
     return " | ".join(" ".join(f"{n['token']!r}:{n['probability']:.3f}" for n in word) for word in found)
-
-
-def _reason(result: dict[str, Any]) -> str:
-    """What each unit written attended to most, and its share."""
-    best = [max(zip(row, result["read"], strict=True), default=(0.0, "")) for row in result["attention"]]
-    return "  ".join(
-        f"{unit.strip()} < {read.strip()} {share:.2f}"
-        for unit, (share, read) in zip(result["units"], best, strict=True)
-    )

@@ -71,6 +71,15 @@ def tags_of(spans: Sequence[Span], length: int, scheme: str) -> TagRow:
     return tuple(tags)
 
 
+def spelled(tag: str, scheme: str) -> str:
+    """A canonical tag with another scheme's letter; in iob1 that of a span which touches none of its kind.
+
+    >>> spelled("E-PER", "bilou"), spelled("E-PER", "iob2"), spelled("O", "iob2")
+    ('L-PER', 'I-PER', 'O')
+    """
+    return tag if tag == OUTSIDE else SCHEMES[scheme][SCHEMES[CANONICAL].index(tag[0])] + tag[1:]
+
+
 def follows(one: str, other: str) -> bool:
     """Whether a canonical tag may come right after another.
 

@@ -18,6 +18,12 @@ from recurra.trunk import TrunkConfig
 if TYPE_CHECKING:
     import pandas as pd
 
+# What an answer rests on, as a number: from every step's features, the last ones, and which of the sequences that are
+# explained each of these R is, [R], to [R].
+Score = Callable[[Ragged, Tensor, Tensor], Tensor]
+# Of each sequence its score, that of a sequence that says nothing, and what each step adds to it.
+Contributions = Callable[[Score], list[dict[str, Any]]]
+
 
 @dataclass(frozen=True)
 class Objective:
@@ -59,6 +65,10 @@ class Meter(ABC):
 
     def details(self, frame: "pd.DataFrame") -> dict[str, Any]:
         """What a report shows beside the figures. frame: the rows that were counted."""
+        return {}
+
+    def telling(self, frame: "pd.DataFrame") -> dict[int, Any]:
+        """Rows that a report explains, by their place in ``frame``, with what was wanted of each, as plain values."""
         return {}
 
 
@@ -119,13 +129,21 @@ class Head(nn.Module, ABC):
     def decode(self, features: Ragged, last: Tensor) -> list[dict[str, Any]]:
         """One prediction a sequence, as plain values."""
 
-    def explain(self, inputs: Ragged, features: Ragged, last: Tensor) -> list[dict[str, Any]]:
-        """As ``decode``, each with what it rests on; InputError where that cannot be said. inputs: as encoded."""
+    def explain(
+        self, inputs: Ragged, features: Ragged, last: Tensor, contributions: Contributions
+    ) -> list[dict[str, Any]]:
+        """As ``decode``, each with what it rests on; InputError where that cannot be said.
+
+        inputs: as encoded. contributions: of a score, what each step adds to it.
+        """
         raise InputError(f"head {type(self).__name__.lower()}: its predictions have no explanation")
 
     def said(self, tokens: Callable[[], list[str]], result: dict[str, Any]) -> dict[str, Any]:
-        """A prediction as people want it. tokens: gives the row's, as they are. result: one of ``decode``'s."""
-        return result
+        """A prediction as people want it: contributions beside their tokens.
+
+        tokens: gives the row's, as they are. result: one of ``decode``'s or ``explain``'s.
+        """
+        return {**result, "tokens": tokens()[: len(result["contributions"])]} if "contributions" in result else result
 
     @abstractmethod
     def meter(self) -> Meter:

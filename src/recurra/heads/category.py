@@ -10,7 +10,8 @@ from torch.nn import functional
 from recurra.arrays import readable
 from recurra.config import setting
 from recurra.errors import DataError, InputError
-from recurra.heads.base import Head, Meter, Objective
+from recurra.heads._telling import best_and_worst
+from recurra.heads.base import Contributions, Head, Meter, Objective
 from recurra.modalities import Modality
 from recurra.nn.pooling import Pool, Pooling
 from recurra.sequences import Ragged
@@ -99,6 +100,18 @@ class Category(Head):
             for row in rows
         ]
 
+    def explain(
+        self, inputs: Ragged, features: Ragged, last: Tensor, contributions: Contributions
+    ) -> list[dict[str, Any]]:
+        """As ``decode``, with what each step adds to the log-odds of the label, in nats."""
+        chosen = self.logits(features, last).argmax(-1, keepdim=True)
+
+        def log_odds(features: Ragged, last: Tensor, rows: Tensor) -> Tensor:
+            logits, own = self.logits(features, last), chosen[rows]
+            return logits.gather(1, own)[:, 0] - logits.scatter(1, own, -torch.inf).logsumexp(-1)
+
+        return [one | added for one, added in zip(self.decode(features, last), contributions(log_odds), strict=True)]
+
     def meter(self) -> Meter:
         return _CategoryMeter(self)
 
@@ -109,12 +122,14 @@ class _CategoryMeter(Meter):
         self.logits: list[Tensor] = []
         self.targets: list[Tensor] = []
         self.rows: list[Tensor] = []
+        self.steps: list[Tensor] = []
 
     def update(self, features: Ragged, last: Tensor, targets: Tensor, rows: Tensor | None) -> None:
         with torch.no_grad():
             self.logits.append(self.head.logits(features, last).float().cpu())
         self.targets.append(targets.cpu())
         self.rows.append(torch.arange(len(targets)) if rows is None else rows.cpu())
+        self.steps.append(features.lengths.cpu())
 
     def _all(self) -> tuple[Tensor, Tensor]:
         return torch.cat(self.logits), torch.cat(self.targets)
@@ -163,3 +178,11 @@ class _CategoryMeter(Meter):
                 for i in worst.tolist()
             ],
         }
+
+    def telling(self, frame: "pd.DataFrame") -> dict[int, Any]:
+        """Rows whose label is right, and the wrong ones it was surest of."""
+        logits, targets = self._all()
+        probability, predicted = logits.softmax(-1).max(-1)
+        errors = torch.where(predicted == targets, 0.0, probability)
+        rows = best_and_worst(torch.cat(self.rows), errors, torch.cat(self.steps))
+        return {row: frame["label"].iloc[row] for row in rows}

@@ -12,7 +12,8 @@ from torch.nn import functional
 from recurra.arrays import readable
 from recurra.config import setting
 from recurra.errors import DataError, InputError
-from recurra.heads.base import Head, Meter, Objective
+from recurra.heads._telling import best_and_worst
+from recurra.heads.base import Contributions, Head, Meter, Objective
 from recurra.modalities import Modality
 from recurra.nn.pooling import Pool, Pooling
 from recurra.sequences import Ragged
@@ -104,6 +105,17 @@ class Number(Head):
             found = [{**row, "low": low, "high": high} for row, (low, high) in zip(found, ends, strict=True)]
         return found
 
+    def explain(
+        self, inputs: Ragged, features: Ragged, last: Tensor, contributions: Contributions
+    ) -> list[dict[str, Any]]:
+        """As ``decode``, with what each step adds to the number, in its own unit."""
+
+        def number(features: Ragged, last: Tensor, rows: Tensor) -> Tensor:
+            mean, _ = self.predicted(features, last)
+            return mean.double() * self.deviation + self.mean
+
+        return [one | added for one, added in zip(self.decode(features, last), contributions(number), strict=True)]
+
     def meter(self) -> Meter:
         return _NumberMeter(self)
 
@@ -111,16 +123,16 @@ class Number(Head):
 class _NumberMeter(Meter):
     def __init__(self, head: Number):
         self.head = head
-        self.parts: list[Tensor] = []  # [4, B] each: mean, deviation, target, all standardised, and the row
+        self.parts: list[Tensor] = []  # [5, B] each: mean, deviation, target, all standardised; row, steps
 
     def update(self, features: Ragged, last: Tensor, targets: Tensor, rows: Tensor | None) -> None:
         with torch.no_grad():
             mean, deviation = self.head.predicted(features, last)
         rows = torch.arange(len(targets)) if rows is None else rows
-        self.parts.append(torch.stack([x.cpu().double() for x in (mean, deviation, targets, rows)]))
+        self.parts.append(torch.stack([x.cpu().double() for x in (mean, deviation, targets, rows, features.lengths)]))
 
     def metrics(self) -> dict[str, float]:
-        mean, deviation, targets, _ = torch.cat(self.parts, dim=1)
+        mean, deviation, targets, _, _ = torch.cat(self.parts, dim=1)
         error = (mean - targets).abs()
         found = self._errors(mean, targets)
         if self.head.gaussian:
@@ -148,7 +160,7 @@ class _NumberMeter(Meter):
 
     def details(self, frame: "pd.DataFrame") -> dict[str, Any]:
         """The rows with the largest errors."""
-        mean, _, targets, rows = torch.cat(self.parts, dim=1)
+        mean, _, targets, rows, _ = torch.cat(self.parts, dim=1)
         inputs = frame[next(c for c in frame.columns if c != "number")]
         worst = (mean - targets).abs().argsort(descending=True)[:MOST_WRONG]
         numbers = [(x[worst] * self.head.deviation + self.head.mean).tolist() for x in (targets, mean)]
@@ -158,3 +170,9 @@ class _NumberMeter(Meter):
                 for row, number, predicted in zip(rows[worst].tolist(), *numbers, strict=True)
             ]
         }
+
+    def telling(self, frame: "pd.DataFrame") -> dict[int, Any]:
+        """The rows with the smallest errors and those with the largest."""
+        mean, _, targets, rows, steps = torch.cat(self.parts, dim=1)
+        found = best_and_worst(rows.long(), (mean - targets).abs(), steps)
+        return {row: float(frame["number"].iloc[row]) for row in found}

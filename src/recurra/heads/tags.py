@@ -21,9 +21,11 @@ from recurra.heads._schemes import (
     is_span_tag,
     recognise,
     spans_of,
+    spelled,
     tags_of,
 )
-from recurra.heads.base import Head, Meter, Objective
+from recurra.heads._telling import best_and_worst
+from recurra.heads.base import Contributions, Head, Meter, Objective
 from recurra.modalities import Modality
 from recurra.nn import CRF
 from recurra.sequences import Ragged
@@ -34,6 +36,8 @@ if TYPE_CHECKING:
 
 # Targets of steps whose tag is in no training row: where a span of an unknown kind begins, or a plain tag; and inside.
 UNKNOWN, UNKNOWN_INSIDE = -1, -2
+# An explanation names so many other tags of each step.
+MOST_OTHERS = 3
 
 
 @dataclass(frozen=True)
@@ -72,6 +76,10 @@ class Tags(Head):
         self.labels: list[str] = known["labels"]
         self.scheme: str = known["scheme"]
         self.objective = Objective("f1" if self.spans else "accuracy", maximise=True, tie="nats_per_token")
+        # Several of the labels may be one tag in the data's scheme: B and S are both B there.
+        spelt = [spelled(label, self.scheme) for label in self.labels] if self.spans else self.labels
+        self.tags = list(dict.fromkeys(spelt))
+        self.register_buffer("tag_of", torch.tensor([self.tags.index(tag) for tag in spelt]), persistent=False)
         self.output = nn.Linear(width, len(self.labels))
         wanted = config.decoder == "crf" or (config.decoder == "auto" and self.spans)
         self.crf: CRF | None = self._crf() if wanted else None
@@ -143,14 +151,37 @@ class Tags(Head):
         """How probable each tag is at each step, [N, K]; with a CRF given the whole sequence. logits: values [N, K]."""
         return logits.values.softmax(-1) if self.crf is None else self.crf.marginals(logits)
 
-    def decode(self, features: Ragged, last: Tensor) -> list[dict[str, Any]]:
-        """Each step's tag and its probability; of spans also where they are, and how sure their least sure step is."""
+    def explain(
+        self, inputs: Ragged, features: Ragged, last: Tensor, contributions: Contributions
+    ) -> list[dict[str, Any]]:
+        """As ``decode``, with the likeliest of each step's other tags, as the data write them."""
         logits = self.logits(features)
-        best = self.best(logits)
-        probability = self.probabilities(logits).gather(1, best[:, None])[:, 0]
+        said = self.get_buffer("tag_of")[self.best(logits)][:, None]
+        others = self._as_written(self.probabilities(logits)).scatter(1, said, -1.0)
+        shares, places = others.topk(min(MOST_OTHERS, len(self.tags) - 1))
+        rows = zip(*(logits.with_values(found).unbind() for found in (shares, places)), strict=True)
+        return [
+            one
+            | {
+                "others": [
+                    [{"tag": self.tags[i], "probability": p} for p, i in zip(*step, strict=True)]
+                    for step in zip(share.tolist(), place.tolist(), strict=True)
+                ]
+            }
+            for one, (share, place) in zip(self.decode(features, last), rows, strict=True)
+        ]
+
+    def decode(self, features: Ragged, last: Tensor) -> list[dict[str, Any]]:
+        """Each step's tag and its probability; of spans also where they are, and how sure their least sure step is,
+        that they begin and end there included."""
+        logits = self.logits(features)
+        best, probability = self.best(logits)[:, None], self.probabilities(logits)
+        label = probability.gather(1, best)[:, 0]
+        tag = self._as_written(probability).gather(1, self.get_buffer("tag_of")[best])[:, 0]
         results: list[dict[str, Any]] = []
-        for ids, shares in zip(*(logits.with_values(found).unbind() for found in (best, probability)), strict=True):
-            tags, sure = [self.labels[i] for i in ids.tolist()], shares.tolist()
+        rows = zip(*(logits.with_values(found).unbind() for found in (best[:, 0], label, tag)), strict=True)
+        for ids, labels, shares in rows:
+            tags, sure = [self.labels[i] for i in ids.tolist()], labels.tolist()
             if not self.spans:
                 results.append({"tags": tags, "probabilities": sure})
                 continue
@@ -158,7 +189,7 @@ class Tags(Head):
             results.append(
                 {
                     "tags": list(tags_of(spans, len(tags), self.scheme)),
-                    "probabilities": sure,
+                    "probabilities": shares.tolist(),
                     "spans": [
                         {"kind": kind, "start": start, "end": end, "probability": min(sure[start:end])}
                         for kind, start, end in spans
@@ -167,8 +198,13 @@ class Tags(Head):
             )
         return results
 
+    def _as_written(self, probability: Tensor) -> Tensor:
+        """How probable each tag of the data's scheme is at each step. probability: of each label, [N, K]."""
+        found = probability.new_zeros(len(probability), len(self.tags))
+        return found.index_add(1, self.get_buffer("tag_of"), probability).clamp(max=1)
+
     def said(self, tokens: Callable[[], list[str]], result: dict[str, Any]) -> dict[str, Any]:
-        return {"tokens": tokens(), **result}
+        return {"tokens": tokens()[: len(result["tags"])], **result}
 
     def meter(self) -> Meter:
         return _TagsMeter(self)
@@ -182,7 +218,8 @@ def _split(value: Any) -> TagRow:
 class _TagsMeter(Meter):
     def __init__(self, head: Tags):
         self.head = head
-        self.nats, self.known, self.right, self.steps = 0.0, 0, 0, 0
+        self.nats, self.known = 0.0, 0
+        self.rows: list[Tensor] = []  # [3, B] each: the row, its wrong steps, its steps
         # Spans of each kind.
         self.true: Counter[str] = Counter()
         self.predicted: Counter[str] = Counter()
@@ -194,8 +231,11 @@ class _TagsMeter(Meter):
             best = self.head.best(self.head.logits(features))
         self.nats += float(total)
         self.known += int(count)
-        self.right += int((best == targets.values).sum())
-        self.steps += len(best)
+        numbers = torch.arange(len(targets)) if rows is None else rows.cpu()
+        wrong = targets.lengths.new_zeros(len(targets)).index_add(
+            0, targets.layout.rows, (best != targets.values).long()
+        )
+        self.rows.append(torch.stack([numbers, wrong.cpu(), targets.lengths.cpu()]))
         if self.head.spans:
             for one, other in zip(features.with_values(best).unbind(), targets.unbind(), strict=True):
                 predicted, true = self._spans(one), self._spans(other)
@@ -208,7 +248,8 @@ class _TagsMeter(Meter):
         return set(spans_of([names[i] if i < 0 else self.head.labels[i] for i in ids.tolist()]))
 
     def metrics(self) -> dict[str, float]:
-        figures = {"accuracy": self.right / max(1, self.steps), "nats_per_token": self.nats / max(1, self.known)}
+        _, wrong, steps = torch.cat(self.rows, dim=1).sum(1).tolist()
+        figures = {"accuracy": (steps - wrong) / max(1, steps), "nats_per_token": self.nats / max(1, self.known)}
         if not self.head.spans:
             return figures
         counts = (counts.total() for counts in (self.correct, self.predicted, self.true))
@@ -226,6 +267,15 @@ class _TagsMeter(Meter):
                 for kind, correct, predicted, true in counts
             ]
         }
+
+    def telling(self, frame: "pd.DataFrame") -> dict[int, Any]:
+        """Rows without a wrong tag, and those with the most: their spans, or each step's tag as one."""
+        rows, wrong, steps = torch.cat(self.rows, dim=1)
+        return {row: self._wanted(_split(frame["tags"].iloc[row])) for row in best_and_worst(rows, wrong, steps)}
+
+    def _wanted(self, tags: TagRow) -> list[dict[str, Any]]:
+        spans = spans_of(tags) if self.head.spans else [(tag, i, i + 1) for i, tag in enumerate(tags)]
+        return [{"kind": kind, "start": start, "end": end} for kind, start, end in spans]
 
 
 def _scores(correct: int, predicted: int, true: int) -> dict[str, float]:

@@ -11,7 +11,7 @@ from recurra.cells import CELLS
 from recurra.config import setting
 from recurra.errors import InputError
 from recurra.heads._beam import Written, search
-from recurra.heads.base import Head, Meter, Objective
+from recurra.heads.base import Contributions, Head, Meter, Objective
 from recurra.modalities import Modality
 from recurra.modalities.text import Text as Units
 from recurra.nn.attention import Score
@@ -145,7 +145,9 @@ class Text(Head):
         """The text, and its log-probability in nats divided by the length penalty."""
         return [self._said(one) for one in self.write(features, last, self.settings.beam)]
 
-    def explain(self, inputs: Ragged, features: Ragged, last: Tensor) -> list[dict[str, Any]]:
+    def explain(
+        self, inputs: Ragged, features: Ragged, last: Tensor, contributions: Contributions
+    ) -> list[dict[str, Any]]:
         """As ``decode``, with the units read, the units written, and for each of these every read one's share."""
         written = self.write(features, last, self.settings.beam)
         rows = zip(written, inputs.unbind(), self.attention(features, last, written), strict=True)
@@ -196,7 +198,7 @@ class _TextMeter(Meter):
         self.head, self.beam, self.nats, self.units = head, beam, 0.0, 0
         self.written: dict[int, str] = {}
         self.wanted: dict[int, str] = {}
-        self.attention: dict[int, dict[str, Any]] = {}
+        self.lengths: dict[int, int] = {}  # of what was read or what was written, the longer
 
     def update(self, features: Ragged, last: Tensor, targets: Ragged, rows: Tensor | None) -> None:
         head = self.head
@@ -208,10 +210,7 @@ class _TextMeter(Meter):
             for i, row in enumerate(numbers):
                 self.written[row] = head.modality.decode(written[i].tokens)
                 self.wanted[row] = head.modality.decode(targets[i][:-1])
-                if row < MOST_DRAWN:
-                    one = slice(i, i + 1)
-                    (shares,) = head.attention(features[one], last[one], written[one])
-                    self.attention[row] = {"units": head._units(written[i].tokens), "attention": shares.tolist()}
+                self.lengths[row] = max(int(features.lengths[i]), len(written[i].tokens))
 
     def metrics(self) -> dict[str, float]:
         from sacrebleu.metrics.bleu import BLEU
@@ -233,7 +232,8 @@ class _TextMeter(Meter):
             {"text": texts[row], "wanted": self.wanted[row], "written": self.written[row]}
             for row in range(0, len(texts), every)[:MOST_EXAMPLES]
         ]
-        read = {row: self.head.modality.tokens(texts[row]) for row in sorted(self.attention)}
-        drawn = [{"read": read[row], **self.attention[row]} for row in read]
-        short = [one for one in drawn if max(len(one["read"]), len(one["units"])) <= LONGEST_DRAWN]
-        return {"examples": examples, "attention": short}
+        return {"examples": examples}
+
+    def telling(self, frame: "pd.DataFrame") -> dict[int, Any]:
+        """The first rows, without those that are too long to be drawn."""
+        return {row: self.wanted[row] for row in range(len(frame))[:MOST_DRAWN] if self.lengths[row] <= LONGEST_DRAWN}

@@ -6,7 +6,7 @@ from typing import Any
 from recurra.errors import RunError
 from recurra.files import atomic
 from recurra.model import read_config
-from recurra.report import words
+from recurra.report import explained, words
 from recurra.report.events import Event, Events, read
 
 # A matrix with more labels than this shows colours without numbers; with more than that, only its worst confusions.
@@ -69,12 +69,14 @@ def render(folder: Path, config: dict[str, Any], events: Events) -> str:
         warning=_warning(folder, events),
         headline=_headline(events),
         charts=_charts(config, events),
-        beside=details.get("beside", {}),
+        beside=_beside(events, details.get("beside", {})),
         samples=details.get("samples", []),
-        examples=[{key: _cut(text) for key, text in row.items()} for row in details.get("examples", [])],
-        attention=_attention(details.get("attention", [])),
+        examples=[[_cut(row[key]) for key in ("text", "wanted", "written")] for row in details.get("examples", [])],
+        attention=_attention(details),
+        contributions=explained.contributions(details.get("explained", []), config),
+        tagged=explained.tagged(details.get("explained", []), config),
         confusion=_confusion(details["labels"], details["confusion"]) if "confusion" in details else None,
-        spans=details.get("spans", []),
+        spans=_spans(details.get("spans", [])),
         worst=_worst(details),
         cards=[
             ("Data", _data(start["data"]), start["data"]["notes"]),
@@ -124,6 +126,21 @@ def _headline(events: Events) -> dict[str, Any]:
     if events.steps:
         return {"where": "Last training steps", "figures": [("loss, nats", events.steps[-1]["loss"], None)]}
     return {"where": "", "figures": []}
+
+
+def _beside(events: Events, beside: dict[str, dict[str, float]]) -> dict[str, Any] | None:
+    """The figures as a table, this model's and those of what one could use instead."""
+    if not (events.evaluation and beside):
+        return None
+    rows = [
+        (
+            words.name(metric),
+            *(words.number(way[metric]) if metric in way else "" for way in (figures, *beside.values())),
+        )
+        for figures in [events.evaluation["metrics"]]
+        for metric in figures
+    ]
+    return {"heads": ("on the same rows", "this model", *beside), "rows": rows}
 
 
 def _where(split: str, data: str) -> str:
@@ -205,13 +222,23 @@ def _chart(
     return {"title": title, "note": note, "legend": legend, "drawings": drawings, "size": size}
 
 
-def _attention(texts: list[dict[str, Any]]) -> list[Any]:
-    """A drawing for each text that was written."""
+def _attention(details: dict[str, Any]) -> list[Any]:
+    """A drawing for each text that was written. The first run folders have these texts by themselves."""
     from markupsafe import Markup
 
     from recurra.report import figures
 
+    texts = [one for one in details.get("attention", details.get("explained", [])) if "attention" in one]
     return [Markup(figures.attention(one["read"], one["units"], one["attention"])) for one in texts]
+
+
+def _spans(kinds: list[dict[str, Any]]) -> list[list[str]]:
+    """A row for each kind of span."""
+    scores, counts = ("f1", "precision", "recall"), ("true", "predicted")
+    return [
+        [row["kind"], *(f"{row[key]:.3f}" for key in scores), *(words.number(row[key]) for key in counts)]
+        for row in kinds
+    ]
 
 
 def _flowing(events: Events) -> list[dict[str, Any]]:
@@ -265,7 +292,8 @@ def _confusion(labels: list[str], counts: list[list[int]]) -> dict[str, Any]:
         cells = [(count, count / total if total else 0.0) for count in row]
         rows.append({"label": label, "total": total, "cells": cells})
     wrong = [(counts[i][j], labels[i], labels[j]) for i in range(len(labels)) for j in range(len(labels)) if i != j]
-    worst = sorted((w for w in wrong if w[0]), reverse=True)[:MOST_CONFUSIONS]
+    most = sorted((w for w in wrong if w[0]), reverse=True)[:MOST_CONFUSIONS]
+    worst = [(words.number(count), label, predicted) for count, label, predicted in most]
     return {
         "labels": labels,
         "rows": rows if len(labels) <= LABELS_SHOWN else [],

@@ -15,8 +15,8 @@ import torch
 from recurra.config import override, to_dict
 from recurra.datasets import Splits
 from recurra.errors import InputError, RunError
-from recurra.heads import HEADS
-from recurra.modalities import MODALITIES, Modality
+from recurra.heads import HEADS, Meter
+from recurra.modalities import MODALITIES, Modality, Tokens
 from recurra.model import Model, read_config
 from recurra.report.events import lines
 from recurra.runs import machine
@@ -190,6 +190,8 @@ def _resume(
 def _check_goes_on(folder: Path, old: RunConfig, config: RunConfig, events: list[dict[str, Any]]) -> None:
     """Refuses a training that has nothing left to do, or nothing to go on from. Raises InputError or RunError."""
     end = next((e for e in reversed(events) if e["event"] == "end"), None)
+    if end and end["reason"] == "diverged":
+        raise RunError(_diverged(folder))
     if end and end["reason"] != "interrupted" and config == old:
         raise InputError(
             f"{folder}: its training is complete ({end['reason']}); give more --epochs or --minutes to go on"
@@ -239,15 +241,16 @@ def _fit(folder: Path, config: RunConfig, splits: Splits, model: Model, display:
         seed=config.seed,
     )
     if outcome.best is None:
-        raise RunError(
-            f"{folder}: the loss was no longer a number before the first validation; "
-            "lower training.rate or training.clip_norm and train anew"
-        )
+        raise RunError(_diverged(folder))
     run = load(folder)
     run.splits = splits
     log.write("evaluation", _evaluation(run, splits, split, frame, test))
     run.report()
     return run
+
+
+def _diverged(folder: Path) -> str:
+    return f"{folder}: the loss was no longer a number; lower training.rate or training.clip_norm and train anew"
 
 
 def _start(
@@ -289,8 +292,28 @@ def _evaluation(
             {"prompt": prompt, "text": "".join(run.generate(prompt, SAMPLE_TOKENS, temperature=t)), "temperature": t}
             for t in SAMPLE_TEMPERATURES
         ]
+    if explained := _explained(run, frame, meter):
+        details["explained"] = explained
     details["health"] = _health(run, frame)
     return {"data": splits.name, "split": split, "metrics": meter.metrics(), "details": details}
+
+
+def _explained(run: Run, frame: "pd.DataFrame", meter: Meter) -> list[dict[str, Any]]:
+    """A few rows whose steps a person can read, with what their predictions rest on and what was wanted."""
+    telling = meter.telling(frame)
+    if not (telling and isinstance(run.model.modality, Tokens)):
+        return []
+    found = run.predict(list(frame[run.model.modality.role].iloc[list(telling)]), explain=True)
+    return [_short({**one, "wanted": wanted}) for one, wanted in zip(found, telling.values(), strict=True)]
+
+
+def _short(value: Any) -> Any:
+    """Plain values with four digits of each number."""
+    if isinstance(value, dict):
+        return {key: _short(one) for key, one in value.items()}
+    if isinstance(value, list):
+        return [_short(one) for one in value]
+    return float(f"{value:.4g}") if isinstance(value, float) else value
 
 
 def _health(run: Run, frame: "pd.DataFrame") -> list[dict[str, Any]]:
