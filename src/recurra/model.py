@@ -296,14 +296,14 @@ class Model(nn.Module):
 
         That is one of zeros: no token's vector, and of measured steps the mean of the training data.
         """
-        vectors, values = self._vectors(inputs.values), inputs.values
-        nothing = self._vectors(torch.zeros_like(values)) if values.is_floating_point() else torch.zeros_like(vectors)
+        measured = inputs.values.is_floating_point()
 
-        def reached(vectors: Ragged, rows: Tensor) -> Tensor:
-            features, last, _ = self._read(vectors, None)
+        def reached(x: Ragged, rows: Tensor) -> Tensor:
+            features, last = self.features(x)[:2] if measured else self._pooled(*self._read(x, None)[:2])
             return score(features, last, rows)
 
-        found = integrated_gradients(reached, inputs.with_values(vectors), nothing)
+        x = inputs if measured else inputs.with_values(self._vectors(inputs.values))
+        found = integrated_gradients(reached, x, torch.zeros_like(x.values))
         rows = zip(found.score.tolist(), found.baseline.tolist(), found.contributions.unbind(), strict=True)
         return [{"score": score, "baseline": start, "contributions": added.tolist()} for score, start, added in rows]
 

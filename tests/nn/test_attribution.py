@@ -8,8 +8,7 @@ from torch import Tensor
 
 from recurra import Ragged
 from recurra.cells import CELLS
-from recurra.nn import Bidirectional, Recurrent, Stack
-from recurra.nn import attribution
+from recurra.nn import Bidirectional, Recurrent, Stack, attribution
 from recurra.nn.attribution import integrated_gradients
 
 lengths = st.lists(st.integers(0, 12), min_size=1, max_size=5)

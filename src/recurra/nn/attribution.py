@@ -47,13 +47,13 @@ def integrated_gradients(
     start, way, rows = baseline.detach(), (x.values - baseline).detach(), torch.arange(len(x), device=x.values.device)
     gradient = torch.zeros_like(way)
     places = (torch.arange(points, device=way.device, dtype=way.dtype) + 0.5) / points
-    for part in places.split(max(1, STEPS // max(1, len(way)))):
+    for part in torch.split(places, max(1, STEPS // max(1, len(way)))):
         with torch.enable_grad():
             between = (start + part[:, None, None] * way).flatten(0, 1).requires_grad_()
             layout = Layout.of_lengths(x.lengths.repeat(len(part)))
             found = score(Ragged.of_layout(between, layout), rows.repeat(len(part)))
             (slope,) = torch.autograd.grad(found.sum(), between)
-        gradient += slope.unflatten(0, (len(part), -1)).sum(0)
+        gradient += slope.view(len(part), *way.shape).sum(0)
     with torch.no_grad():
         ends = [score(x.with_values(values), rows) for values in (start + way, start)]
     return Attribution(x.with_values((gradient * way).sum(-1) / points), *ends)

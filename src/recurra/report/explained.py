@@ -22,8 +22,8 @@ OF_NUMBERS = (
     "Point at a token for its number."
 )
 OF_TAGS = (
-    "Rows without a wrong tag, then those with the most. The fainter a colour, the less sure it was; of a span its least "
-    "sure token counts. Point at a token for its tag's probability, and for the likeliest others."
+    "Rows without a wrong tag, then those with the most. The fainter a colour, the less sure it was; of a span its "
+    "least sure token counts. Point at a token for its tag's probability, and for the likeliest others."
 )
 
 
