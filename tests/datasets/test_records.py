@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from recurra.datasets import DataConfig, load, read_rows
 from recurra.datasets.fasta import fasta_columns, fastq_columns
 from recurra.datasets.tables import read_table
 from recurra.datasets.ts import ts_columns
@@ -107,3 +108,27 @@ def test_they_are_read_by_suffix_compressed_or_not(tmp_path: Path) -> None:
         (tmp_path / f"{name}.gz").write_bytes(gzip.compress(text.encode()))
         for file in (name, f"{name}.gz"):
             assert list(read_table(tmp_path / file, "utf-8", True, "lines")["label"]) == ["up", "down"]
+
+
+def test_a_file_and_its_test_file_are_data_of_a_task(tmp_path: Path) -> None:
+    rows = "".join(f"{i},1,2:0.5,0,{i}:{'up' if i % 2 else 'down'}\n" for i in range(20))
+    for name in ("two_TRAIN.ts", "two_TEST.ts"):
+        (tmp_path / name).write_text(f"@classLabel true up down\n@data\n{rows}")
+    config = DataConfig(source=str(tmp_path / "two_TRAIN.ts"), test=str(tmp_path / "two_TEST.ts"), valid_fraction=0.2)
+    splits = load(config, ("series", "label"))
+    assert (len(splits.train), len(splits.valid), len(splits.test)) == (16, 4, 20)  # type: ignore[arg-type]
+    assert splits.train["series"].iloc[0].shape == (3, 2)
+
+
+def test_tags_may_be_a_letter_for_each_base(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("sequence,structure\nACGT,eeii\nGG,n c\nTTT,\n")
+    rows = read_rows(tmp_path / "a.csv", ("symbols", "tags"), {"tags": "structure"})
+    assert list(rows.frame["symbols"]) == ["ACGT", "GG"]
+    assert list(rows.frame["tags"]) == [("e", "e", "i", "i"), "n c"]
+    assert any("1 of 3 rows left out: 1 without tags" in note for note in rows.notes)
+
+
+def test_a_series_with_what_is_missing_is_named(tmp_path: Path) -> None:
+    (tmp_path / "a.ts").write_text(TS)
+    with pytest.raises(DataError, match=r"a\.ts, row 2, column series, step 2: expected finite numbers"):
+        read_rows(tmp_path / "a.ts", ("series", "label"), {})

@@ -20,6 +20,7 @@ gesture = Task(
         "modality.jitter": 0.05,
         "modality.scaling": 0.1,
         "modality.warp": 0.2,
+        "trunk.hidden": 64,
         "training.epochs": 100,
     },
 )
