@@ -22,7 +22,7 @@ from recurra.heads import HEADS, Meter
 from recurra.modalities import MODALITIES, Modality, Tokens
 from recurra.nn import Dropout, activation_penalty, embedding_dropout, slowness_penalty
 from recurra.sequences import Ragged, State
-from recurra.sequences.batches import Batch, Separate, Streams, Targets
+from recurra.sequences.batches import Batch, Separate, Sequences, Streams, Targets
 from recurra.trunk import TrunkConfig
 
 if TYPE_CHECKING:
@@ -142,15 +142,15 @@ class Model(nn.Module):
         for a head that reads running text, unless ``truncation`` is 0, and rows apart otherwise. ``where`` names the
         data in errors. spread: of the streams' drawn truncation."""
         rows = list(frame[self.modality.role])
-        inputs = self.encoded(rows)
-        wanted = self.head.targets(frame, where)
-        steps = inputs.lengths + wanted.lengths if self.head.unaligned else inputs.lengths
-        if shuffle:
-            tokens = min(tokens, max(LEAST_TOKENS, int(steps.sum()) // LEAST_BATCHES))
         if not self.head.running:
+            sequences, wanted = self.sequences(rows), self.head.targets(frame, where)
+            steps = sequences.lengths + wanted.lengths if self.head.unaligned else sequences.lengths
             if self.head.aligned:
-                self._check_aligned(inputs, wanted, frame, where)
-            return Separate(inputs, inputs if wanted is None else wanted, tokens, shuffle=shuffle, steps=steps)
+                self._check_aligned(sequences, wanted, frame, where)
+            tokens = _fewer(tokens, steps) if shuffle else tokens
+            return Separate(sequences, sequences if wanted is None else wanted, tokens, shuffle=shuffle, steps=steps)
+        inputs = self.encoded(rows)
+        tokens = _fewer(tokens, inputs.lengths) if shuffle else tokens
         if truncation:
             streams = max(1, tokens // truncation)
             return Streams(inputs.values, streams, truncation, shuffle=shuffle, spread=spread)
@@ -159,7 +159,7 @@ class Model(nn.Module):
         return Separate(inputs, inputs.with_values(targets), tokens, shuffle=shuffle)
 
     def _check_aligned(
-        self, inputs: Ragged, targets: Tensor | Ragged | None, frame: "pd.DataFrame", where: str
+        self, inputs: Sequences, targets: Targets | None, frame: "pd.DataFrame", where: str
     ) -> None:
         """Raises DataError, naming the row, where a row has not as many targets as steps."""
         assert isinstance(targets, Ragged)
@@ -181,6 +181,10 @@ class Model(nn.Module):
         end = torch.tensor([self.tokens.end_id])
         before, after = [end] * head.begun, [end] * head.ended
         return Ragged.from_list([torch.cat([*before, row, *after]) for row in found.unbind()])
+
+    def sequences(self, rows: Sequence[Any]) -> Sequences:
+        """As ``encoded``, but what stands for itself may be encoded when a batch asks for it."""
+        return self.encoded(rows) if self.head.begun or self.head.ended else self.modality.sequences(rows)
 
     def running(self, rows: Sequence[Any]) -> Tensor:
         """All rows as one running sequence, [N + 1], with an end token at its start and between two rows."""
@@ -224,7 +228,7 @@ class Model(nn.Module):
 
         To be used inside ``evaluating``.
         """
-        for batch in Separate(self.encoded(rows), None, EVALUATION_TOKENS, shuffle=False).epoch(0, 0):
+        for batch in Separate(self.sequences(rows), None, EVALUATION_TOKENS, shuffle=False).epoch(0, 0):
             given = batch.inputs.to(self.device)
             features, last, _ = self.features(given)
             assert batch.rows is not None
@@ -247,7 +251,7 @@ class Model(nn.Module):
         if isinstance(self.modality, Tokens):
             tokens = self.modality.tokens
             return [self.head.said(partial(tokens, row), result) for row, result in zip(rows, results, strict=True)]
-        return results
+        return [self.head.placed(row, result) for row, result in zip(rows, results, strict=True)]
 
     def save(self, folder: str | Path) -> None:
         """Writes config.toml, vocab.json and model.safetensors, each at once or not at all."""
@@ -295,6 +299,11 @@ class Model(nn.Module):
         model = cls.describe(Path(folder))
         model.load_weights(Path(folder))
         return model.eval()
+
+
+def _fewer(tokens: int, steps: Tensor) -> int:
+    """Steps of a training batch: so many, or fewer where the data are small."""
+    return min(tokens, max(LEAST_TOKENS, int(steps.sum()) // LEAST_BATCHES))
 
 
 def read_config(folder: Path) -> dict[str, Any]:

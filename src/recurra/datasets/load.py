@@ -82,7 +82,7 @@ def load(
     """
     source = frame if frame is not None else config.source or default_dataset
     plain = _plain(roles, running)
-    name, tables, dataset = _tables(source, config.encoding, config.header, plain)
+    name, tables, dataset = tables_of(source, config.encoding, config.header, plain)
     familiar = {**(dataset.columns if dataset else {}), **(familiar or {})}
     lacking = {"optional": optional, "gaps": gaps}
     parts = {part: rows_of(table, name, roles, config.columns, familiar, **lacking) for part, table in tables.items()}
@@ -130,7 +130,7 @@ def read_rows(
     columns, familiar, optional, gaps: as for ``rows_of``. A data set without test rows of its own gives all its rows,
     and a note says so. Raises as ``load`` does.
     """
-    name, tables, dataset = _tables(source, encoding, header, _plain(roles, running))
+    name, tables, dataset = tables_of(source, encoding, header, _plain(roles, running))
     familiar = {**(dataset.columns if dataset else {}), **(familiar or {})}
     rows = rows_of(tables.get("test", tables["train"]), name, roles, columns, familiar, optional, gaps)
     if dataset and "test" not in tables:
@@ -143,7 +143,7 @@ def _plain(roles: tuple[str, ...], running: bool) -> Plain:
     return "whole" if running else "columns" if "tags" in roles else "lines"
 
 
-def _tables(
+def tables_of(
     source: Any, encoding: str, header: bool, plain: Plain
 ) -> "tuple[str, dict[str, pd.DataFrame], Dataset | None]":
     """Name, split to table, and the data set where it is one."""

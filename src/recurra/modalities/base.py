@@ -7,16 +7,19 @@ from typing import Any, ClassVar, Self
 from torch import Tensor, nn
 
 from recurra.sequences import Ragged
+from recurra.sequences.batches import Sequences
 
 
 class Modality(ABC):
     """A kind of input: raw rows to Ragged, and the module that reads it.
 
-    ``config`` is the class of its settings, ``role`` the data column it reads.
+    ``config`` is the class of its settings, ``role`` the data column it reads. ``timed``: whether its rows are windows
+    of series in time, which are divided by time and not by row.
     """
 
     config: ClassVar[type]
     role: ClassVar[str]
+    timed: ClassVar[bool] = False
 
     @classmethod
     @abstractmethod
@@ -34,6 +37,10 @@ class Modality(ABC):
     @abstractmethod
     def encode_all(self, rows: Iterable[Any]) -> Ragged:
         """All rows: values [N] or [N, I]."""
+
+    def sequences(self, rows: Iterable[Any]) -> Sequences:
+        """As ``encode_all``, but a modality may encode rows when a batch asks for them."""
+        return self.encode_all(rows)
 
     def notes(self, rows: Iterable[Any]) -> list[str]:
         """What a person should know about these rows as this modality reads them, in sentences; mostly nothing."""

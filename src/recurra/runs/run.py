@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING, Any
 from recurra.datasets import DATASETS, Rows, Splits, read_rows
 from recurra.datasets import load as load_data
 from recurra.datasets.tables import is_readable
+from recurra.datasets.windows import Timing, load_windows
 from recurra.errors import InputError, MissingFileError, RunError
 from recurra.generation import Sampling, generate
 from recurra.heads import HEADS
+from recurra.modalities import MODALITIES
 from recurra.model import Model, read_config
 from recurra.report.events import lines
 from recurra.runs.config import RunConfig, from_run
@@ -239,6 +241,8 @@ def load_splits(
     """
     task = TASKS.get(config.task)
     head = HEADS.get(task.output)
+    if MODALITIES.get(task.input).timed:
+        return load_windows(config.data, timing(config), task.dataset, frame, {**task.columns, **(familiar or {})})
     return load_data(
         config.data,
         task.roles,
@@ -249,6 +253,12 @@ def load_splits(
         optional=head.optional,
         gaps=head.gaps,
     )
+
+
+def timing(config: RunConfig) -> Timing:
+    """How the windows of a run on series in time lie."""
+    m = config.modality
+    return Timing(m.frequency, m.season, config.head.horizon, m.steps, m.stride, m.every)
 
 
 def _pass_on(notes: list[str], tell: Callable[[str], object] | None) -> None:

@@ -24,6 +24,17 @@ class Targets(Protocol):
         """The same on this device."""
 
 
+class Sequences(Protocol):
+    """Sequences to be batched: a Ragged, or what makes one of them when a batch asks for it. lengths: [B] int64."""
+
+    @property
+    def lengths(self) -> Tensor: ...
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, rows: Tensor, /) -> Ragged: ...
+
+
 @dataclass(frozen=True)
 class Batch:
     """inputs: B sequences. targets: what the head learns from them. steps: how many the batch counts for.
@@ -53,7 +64,7 @@ class Separate:
 
     def __init__(
         self,
-        inputs: Ragged,
+        inputs: Sequences,
         targets: Any,
         tokens: int,
         *,
