@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from recurra.datasets.frequency import DAY
 from recurra.datasets.load import DataConfig, Splits, tables_of
 from recurra.datasets.panel import PARTS, Panel, panel_of
 from recurra.datasets.tables import frame_of, read_table
@@ -27,7 +28,7 @@ class Timing:
     """How windows lie in time, in steps; 0, and an empty frequency: found in the data.
 
     frequency: as ``Frequency.parse`` reads it. season: after which series repeat. horizon: forecast at once. steps:
-    read before. stride: between training windows. every: between the windows that are validated and tested.
+    read before. stride: between the windows to train on and to validate. every: between those of the test.
     """
 
     frequency: str
@@ -62,6 +63,7 @@ def load_windows(
     # The frequency must be known before the horizon can be.
     panel = panel_of(tables, name, config.columns, timing.frequency, timing.horizon, known)
     season = timing.season or panel.frequency.season
+    weekly = panel.frequency.unit in ("min", "h") and season * panel.frequency.seconds == DAY
     horizon = timing.horizon or max(season, 2)
     if not timing.horizon:
         panel = panel_of(tables, name, config.columns, timing.frequency, horizon, known)
@@ -75,12 +77,13 @@ def load_windows(
         "modality.steps": steps,
         "modality.stride": stride,
         "modality.every": timing.every or horizon,
+        "modality.lags": (season, 7 * season) if weekly else (season,),
     }
     says = [f"a step each {panel.frequency.words}", f"season {season}", f"horizon {horizon}", f"{steps} steps read"]
     notes = [*panel.notes, f"{name}: {len(panel.lines):,} series, {', '.join(says)}", *cutter.notes]
     frames = {part: frame_of({"y": windows}) for part, windows in rows.items()}
     test = frames.get("test")
-    return Splits(name, frames["train"], frames["valid"], test, panel.columns, notes, {**defaults, **found})
+    return Splits(name, frames["train"], frames["valid"], test, panel.columns, notes, {**found, **defaults})
 
 
 def with_defaults(timing: Timing, defaults: Mapping[str, object]) -> Timing:
@@ -114,7 +117,7 @@ class _Cutter:
             start = ends["train"]
             for part in PARTS[1:]:
                 if part in ends:
-                    rows[part] += self._held_out(i, start, ends[part])
+                    rows[part] += self._held_out(i, start, ends[part], stride if part == "valid" else self.every)
                     start = ends[part]
         for part, windows in rows.items():
             if not windows:
@@ -162,8 +165,8 @@ class _Cutter:
         # A short series' only window ends where its training part does.
         return [w for o in reversed(origins) if (w := self._window(i, o, end)) is not None]
 
-    def _held_out(self, i: int, start: int, end: int) -> list[Window]:
-        origins = list(range(start, end - self.horizon + 1, self.every)) or [start]
+    def _held_out(self, i: int, start: int, end: int, every: int) -> list[Window]:
+        origins = list(range(start, end - self.horizon + 1, every)) or [start]
         return [w for o in origins if (w := self._window(i, o, end)) is not None]
 
     def _window(self, i: int, origin: int, end: int) -> Window | None:

@@ -34,11 +34,11 @@ class Futures:
     """What came after each of many windows, made when a batch asks for it. counts: y itself, not standardised."""
 
     def __init__(self, modality: Panel, windows: Sequence[Window], counts: bool):
-        self.modality, self.windows, self.counts = modality, windows, counts
+        self.modality, self.counts, self.scales = modality, counts, modality.scales.of(windows)
 
     def __getitem__(self, rows: Tensor) -> Future:
-        windows = [self.windows[row] for row in rows.tolist()]
-        wanted = self.modality.wanted(windows, self.counts)
+        scales = self.scales[rows.numpy()]
+        windows, wanted = scales.windows, self.modality.wanted(scales, self.counts)
         tensor = torch.from_numpy(wanted.astype(np.float32))
         ends = np.cumsum([window.length for window in windows])
         places = torch.from_numpy(ends[:, None] + np.arange(-windows[0].horizon, 0))

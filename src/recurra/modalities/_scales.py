@@ -84,6 +84,12 @@ class WindowScales:
     spread: Numbers
     factors: Numbers | None
 
+    def __getitem__(self, rows: NDArray[np.int64]) -> "WindowScales":
+        """Those of some of the windows."""
+        parts = (self.mean[rows], self.deviation[rows], self.spread[rows])
+        windows = [self.windows[row] for row in rows]
+        return WindowScales(self.scales, windows, *parts, None if self.factors is None else self.factors[rows])
+
     @property
     def described(self) -> Numbers:
         """[B, 3]: how large, how wide and how well known by its base each window is, as logarithms."""

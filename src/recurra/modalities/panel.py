@@ -17,7 +17,7 @@ from recurra.arrays import written
 from recurra.config import from_dict, setting, to_dict
 from recurra.errors import InputError
 from recurra.modalities._calendar import calendar, cycles
-from recurra.modalities._scales import Scales, seen
+from recurra.modalities._scales import Scales, WindowScales, seen
 from recurra.modalities.base import Modality
 from recurra.sequences import Ragged
 from recurra.timeline import Timeline, Window
@@ -33,8 +33,8 @@ class PanelConfig:
     frequency: str = setting("", "how far apart steps are: 15min, h, D, B (Monday to Friday), W, M, Q, Y, or rows")
     season: int = setting(0, "steps after which series repeat; 1: they do not")
     steps: int = setting(0, "steps read before those that are forecast")
-    stride: int = setting(0, "steps between training windows")
-    every: int = setting(0, "steps between the windows of validation and test; 1: each step is an origin")
+    stride: int = setting(0, "steps between the windows to train on, and to validate")
+    every: int = setting(0, "steps between the windows of the test; 0: the horizon; 1: each step is an origin")
     lags: tuple[int, ...] = setting((), "earlier values that each step also sees, so many steps back")
     scale: Kind = setting(
         "window",
@@ -141,28 +141,29 @@ class Panel(Modality):
 
     def encode_all(self, rows: Iterable[Any]) -> Ragged:
         """All windows at once: values [N, I]."""
-        windows = list(map(_window, rows))
-        lengths = torch.tensor([0, *(window.length for window in windows)])
-        return Ragged(torch.from_numpy(self._features(windows)), lengths.cumsum(0))
+        return self.encode_scaled(self.scales.of(list(map(_window, rows))))
+
+    def encode_scaled(self, scales: WindowScales) -> Ragged:
+        """As ``encode_all``, of windows whose scales are known."""
+        lengths = torch.tensor([0, *(window.length for window in scales.windows)])
+        return Ragged(torch.from_numpy(self._features(scales)), lengths.cumsum(0))
 
     def sequences(self, rows: Iterable[Any]) -> "Windows":
         """The windows encoded when a batch asks for them: together they are many times the data."""
         return Windows(self, list(map(_window, rows)))
 
-    def wanted(self, windows: Sequence[Window], counts: bool = False) -> NDArray[np.float64]:
+    def wanted(self, scales: WindowScales, counts: bool = False) -> NDArray[np.float64]:
         """[N], what y is at each step of the windows: its difference to the base, in spreads; NaN where nobody knows.
 
         counts: y itself.
         """
+        windows = scales.windows
         row, step, origin = _steps(windows)
         if counts:
-            y = [window.line.y[window.start : window.end] for window in windows]
+            found = np.concatenate([window.line.y[window.start : window.end] for window in windows])
         else:
-            scales = self.scales.of(windows)
-            z = scales.at(row)
-            y = [(z(step) - scales.bases(row, step, origin)) / scales.spread[row]]
+            found = (scales.at(row)(step) - scales.bases(row, step, origin)) / scales.spread[row]
         until = np.array([window.until or window.end for window in windows])[row]
-        found = np.concatenate(y)
         return np.where(np.isfinite(found) & (step < until), found, np.nan)
 
     def ahead(self, windows: Sequence[Window]) -> NDArray[np.float64]:
@@ -171,12 +172,12 @@ class Panel(Modality):
         z = scales.forward_ahead(np.stack([window.wanted for window in windows])[..., None])[..., 0]
         return np.asarray((z - scales.ahead()) / scales.spread[:, None])
 
-    def _features(self, windows: Sequence[Window]) -> NDArray[np.float32]:
+    def _features(self, scales: WindowScales) -> NDArray[np.float32]:
         """[N, I] of all windows' steps, one after the other."""
+        windows = scales.windows
         if not windows:
             return np.zeros((0, self.width), np.float32)
         row, step, origin = _steps(windows)
-        scales = self.scales.of(windows)
         ahead = step - origin + 1  # of the forecast's steps: 1, 2 and so on
         at = scales.at(row)
         season = max(1, self.settings.season)
@@ -253,14 +254,14 @@ class Windows:
     """Windows that are encoded a batch at a time. lengths: [B] int64."""
 
     def __init__(self, modality: Panel, windows: list[Window]):
-        self.modality, self.windows = modality, windows
+        self.modality, self.scales = modality, modality.scales.of(windows)
         self.lengths = torch.tensor([window.length for window in windows], dtype=torch.int64)
 
     def __len__(self) -> int:
-        return len(self.windows)
+        return len(self.lengths)
 
     def __getitem__(self, rows: Tensor) -> Ragged:
-        return self.modality.encode_all(self.windows[row] for row in rows.tolist())
+        return self.modality.encode_scaled(self.scales[rows.numpy()])
 
 
 def _steps(windows: Sequence[Window]) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
