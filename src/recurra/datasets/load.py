@@ -148,7 +148,7 @@ def tables_of(
 ) -> "tuple[str, dict[str, pd.DataFrame], Dataset | None]":
     """Name, split to table, and the data set where it is one."""
     if not isinstance(source, str | Path):
-        return "frame", {"train": _from_frame(source)}, None
+        return "frame", {"train": from_frame(source)}, None
     if not str(source):
         raise InputError("data: expected a file, a folder, a frame or a data set's name, got nothing")
     if is_readable(Path(source)):
@@ -163,7 +163,7 @@ def tables_of(
     return dataset.name, dataset.load(plain), dataset
 
 
-def _from_frame(frame: Any) -> "pd.DataFrame":
+def from_frame(frame: Any) -> "pd.DataFrame":
     import pandas as pd
 
     if type(frame).__module__.partition(".")[0] == "polars":

@@ -93,7 +93,18 @@ def with_defaults(timing: Timing, defaults: Mapping[str, object]) -> Timing:
 
 
 def last_windows(panel: Panel, horizon: int, steps: int) -> list[Window]:
-    """One window for each series, of what comes after all that is known."""
+    """One window for each series, of what comes after all that is known.
+
+    Raises InputError where a covariate of the future is not known that far.
+    """
+    for line, known in zip(panel.lines, panel.known, strict=True):
+        ahead = line.future[known : known + horizon]
+        if (ahead != ahead).any():
+            step, column = (int(i[0]) for i in (ahead != ahead).nonzero())
+            raise InputError(
+                f"{panel.name}, series {line.id}: {line.names[1][column]} is not known at {line.times[known + step]}; "
+                f"add a row with an empty y for each of the {horizon} steps to come"
+            )
     return [Window(line, known, horizon, steps) for line, known in zip(panel.lines, panel.known, strict=True)]
 
 

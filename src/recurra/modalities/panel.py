@@ -177,6 +177,7 @@ class Panel(Modality):
         windows = scales.windows
         if not windows:
             return np.zeros((0, self.width), np.float32)
+        self._check_names(windows)
         row, step, origin = _steps(windows)
         ahead = step - origin + 1  # of the forecast's steps: 1, 2 and so on
         at = scales.at(row)
@@ -208,6 +209,16 @@ class Panel(Modality):
             times = np.concatenate([line.times[start:end] for line, start, end in spans])
             parts.append(calendar(times, self.cycles))
         return np.concatenate(parts, axis=1)
+
+    def _check_names(self, windows: Sequence[Window]) -> None:
+        """Raises InputError where a series has not the covariates that those in training had."""
+        for names, window in {w.line.names: w for w in windows}.items():
+            for kind, known, got in zip(("past", "future", "static"), self.learnt["names"], names, strict=True):
+                if known != list(got):
+                    raise InputError(
+                        f"series {window.line.id}: expected {kind} covariates {', '.join(known) or 'none'}, as in "
+                        f"training, got {', '.join(got) or 'none'}; choose with --column {kind}=..."
+                    )
 
     def _static(self, values: tuple[float | str, ...]) -> NDArray[np.float32]:
         """One vector for a series; of a category that is new it says that it is none of the known."""
@@ -281,6 +292,7 @@ def _rows(values: NDArray[np.float64], start: int, end: int) -> NDArray[np.float
 
 def _window(row: Any) -> Window:
     if not isinstance(row, Window):
-        raise InputError(f"expected a window of a series in time, got {type(row).__name__}; see recurra.Forecaster")
+        raise InputError(f"expected a window of a series in time, got {type(row).__name__}; give a table with --file, or in "
+            "Python use recurra.Forecaster")
     return row
 
