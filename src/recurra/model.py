@@ -158,9 +158,7 @@ class Model(nn.Module):
         targets = inputs.values.roll(-1).index_fill(0, inputs.offsets[1:] - 1, self.tokens.end_id)
         return Separate(inputs, inputs.with_values(targets), tokens, shuffle=shuffle)
 
-    def _check_aligned(
-        self, inputs: Sequences, targets: Targets | None, frame: "pd.DataFrame", where: str
-    ) -> None:
+    def _check_aligned(self, inputs: Sequences, targets: Targets | None, frame: "pd.DataFrame", where: str) -> None:
         """Raises DataError, naming the row, where a row has not as many targets as steps."""
         assert isinstance(targets, Ragged)
         wrong = (inputs.lengths != targets.lengths).nonzero()

@@ -95,20 +95,22 @@ class Frequency:
         steps = np.arange(count)
         if self.unit == "rows":
             gaps = np.diff(known)
-            usual = np.median(gaps.astype(np.int64)).astype(np.int64) if len(gaps) else 1
-            more = known[-1] + (np.arange(max(0, count - len(known))) + 1) * usual.astype(gaps.dtype)
-            return np.concatenate([known, more])[:count]
+            usual = np.int64(np.median(gaps.astype(np.int64)) if len(gaps) else 1).astype(gaps.dtype)
+            more = known[-1] + (np.arange(max(0, count - len(known))) + 1) * usual
+            return np.asarray(np.concatenate([known, more])[:count])
         if self.unit in MONTHS:
             months = first.astype("datetime64[M]") + steps * self.count * MONTHS[self.unit]
             offset = known - known.astype("datetime64[M]").astype(known.dtype)
             # The last day of each month, or the same day of each.
             after = (months + 1).astype(known.dtype) - np.timedelta64(DAY, "s")
             ends = (known.astype("datetime64[D]") + 1).astype("datetime64[M]") > known.astype("datetime64[M]")
-            return np.minimum(after, months.astype(known.dtype) + (offset.max() if ends.all() else offset[0]))
+            return np.asarray(
+                np.minimum(after, months.astype(known.dtype) + (offset.max() if ends.all() else offset[0]))
+            )
         if self.unit == "B":
             days = np.busday_offset(first.astype("datetime64[D]"), steps, roll="forward")
-            return days.astype(known.dtype) + (first - first.astype("datetime64[D]").astype(known.dtype))
-        return first + steps * (np.timedelta64(self.seconds, "s") if self.seconds else self.count)
+            return np.asarray(days.astype(known.dtype) + (first - first.astype("datetime64[D]").astype(known.dtype)))
+        return np.asarray(first + steps * (np.timedelta64(self.seconds, "s") if self.seconds else self.count))
 
 
 def found_in(series: Mapping[str, NDArray[Any]], name: str) -> Frequency:

@@ -79,11 +79,11 @@ def panel_of(
     y = np.stack([reader.numbers(column) for column in targets], axis=1)
     names = np.unique(ids)
     codes = np.searchsorted(names, ids)
-    order = np.lexsort((np.arange(len(codes)) if times is None else times, codes))
-    if times is None:
+    if times is None or local is None:
         notes.append(f"{name}: no column of times, so the rows are taken for steps one after the other")
         times = local = np.arange(len(codes))
-    elif (order != np.lexsort((np.arange(len(codes)), codes))).any():
+    order = np.lexsort((times, codes))
+    if chosen["ds"] and (order != np.lexsort((np.arange(len(codes)), codes))).any():
         notes.append(f"{name}: the rows were not in the order of time, and are sorted")
     order, repeated = _without_repetitions(order, codes, times, np.concatenate([y, covariates], 1), names, name)
     if repeated:
@@ -125,7 +125,7 @@ class _Lines:
         self.known: list[int] = []
         self.firsts: list[dict[int, int]] = []
         self.empty: list[str] = []
-        self.constant = self.gaps = self.gapped = self.missing = self.filled = 0
+        self.constant = self.gaps = self.gapped = self.missing = self.filled = self.early = 0
 
     def add(
         self,
@@ -142,6 +142,7 @@ class _Lines:
         if not len(there):
             self.empty.append(id)
             return
+        self.early += int(there[0])
         rows = slice(int(there[0]), None)
         times, y, past, future, part = times[rows], y[rows], past[rows], future[rows], part[rows]
         last = int(there[-1] - there[0])
@@ -160,7 +161,7 @@ class _Lines:
         columns = [np.full((total, values.shape[1]), np.nan) for values in (y[:, None], past, future)]
         for column, values in zip(columns, (y[:, None], past, future), strict=True):
             column[places] = values
-        self.lines.append(Timeline(id, full, columns[0][:, 0], *columns[1:], static, names))
+        self.lines.append(Timeline(id, full, columns[0][:, 0], columns[1], columns[2], static, names))
         self.known.append(known)
         seen = part[: last + 1]
         self.firsts.append({int(k): int(places[int(np.argmax(seen == k))]) for k in np.unique(seen)})
@@ -171,6 +172,8 @@ class _Lines:
             found.append(f"{self.gaps:,} steps in {self.gapped:,} series have no row; they are read as missing")
         if self.missing:
             found.append(f"{self.missing:,} rows have no y; they are read as missing, neither filled nor counted")
+        if self.early:
+            found.append(f"{self.early:,} rows before a series' first y left out")
         if self.filled:
             found.append(f"{self.filled:,} missing values of {', '.join(covariates)} are read as the mean")
         if self.empty:

@@ -16,7 +16,7 @@ from recurra.errors import InputError
 from recurra.timeline import Window
 
 if TYPE_CHECKING:
-    import pandas as pd
+    pass
 
 # About so many training windows are enough, as long as no step is forecast in none of them.
 ENOUGH = 10_000
@@ -89,7 +89,8 @@ def load_windows(
 def with_defaults(timing: Timing, defaults: Mapping[str, object]) -> Timing:
     """What is not chosen as a data set has it."""
     of = {name: f"modality.{name}" for name in vars(timing)} | {"horizon": "head.horizon"}
-    return Timing(**{name: value or defaults.get(of[name], value) for name, value in vars(timing).items()})
+    found: dict[str, Any] = {name: value or defaults.get(of[name], value) for name, value in vars(timing).items()}
+    return Timing(**found)
 
 
 def last_windows(panel: Panel, horizon: int, steps: int) -> list[Window]:

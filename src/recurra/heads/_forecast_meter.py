@@ -55,7 +55,7 @@ class ForecastMeter(Meter):
     @cached_property
     def order(self) -> list[int]:
         """Into the data's order."""
-        return torch.cat(self.rows).argsort().tolist()  # type: ignore[no-any-return]
+        return torch.cat(self.rows).argsort().tolist()
 
     @property
     def windows(self) -> list[Window]:
@@ -140,11 +140,13 @@ class ForecastMeter(Meter):
         found, least = float(np.nanmean(own)), float(np.nanmean(others[best]))
         if found < least:
             share = 100 * (1 - found / least)
-            verdict = f"Its mean absolute error is {share:.1f} % below that of the best forecast without a model, {best}."
+            verdict = (
+                f"Its mean absolute error is {share:.1f} % below that of the best forecast without a model, {best}."
+            )
         else:
             verdict = (
-                f"It does not beat the best forecast without a model: the mean absolute error of {best} is {least:.4g}, "
-                f"its own {found:.4g}."
+                f"It does not beat the best forecast without a model: the mean absolute error of {best} is {least:.4g}"
+                f", its own {found:.4g}."
             )
         return {
             "verdict": verdict,

@@ -118,7 +118,7 @@ class Mixture(Output):
         self.components, self.size = components, 3 * components
 
     def _parameters(self, given: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        weight, place, scale = given.unflatten(-1, (3, self.components)).unbind(-2)
+        weight, place, scale = given.reshape(*given.shape[:-1], 3, self.components).unbind(-2)
         # Components that begin alike would stay alike.
         apart = torch.linspace(-1, 1, self.components, dtype=given.dtype, device=given.device)
         return weight.log_softmax(-1), place + apart, functional.softplus(scale) + LEAST
@@ -138,8 +138,8 @@ class Mixture(Output):
             middle = (low + high) / 2
             below = (weight.exp() * torch.special.ndtr((middle[..., None] - place) / scale)).sum(-1) < level
             low, high = torch.where(below, middle, low), torch.where(below, high, middle)
-        return ((low + high) / 2).numpy()  # type: ignore[no-any-return]
+        return _numbers((low + high) / 2)
 
 
 def _numbers(values: Tensor) -> Numbers:
-    return values.double().numpy()  # type: ignore[no-any-return]
+    return values.double().numpy()

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 LEVELS = (0.025, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.975)
-# So many held-out values make quantiles of one step's errors; of fewer, all steps' errors are put together.
+# So many held-out windows make quantiles of one step's errors; of fewer, all steps' errors are put together.
 ENOUGH = 100
 
 Error = Literal["quantile", "absolute", "squared", "student", "negative-binomial", "mixture"]
@@ -41,7 +41,9 @@ class ForecastConfig:
     quantiles: tuple[float, ...] = setting(LEVELS, "levels that are learnt and measured; 0.5 among them")
     components: int = setting(3, "mixture: how many normal distributions")
     dropout: float = setting(0.0, "share of each step's vector dropped in training")
-    conformal: bool = setting(True, "intervals are widened or narrowed until they hold their share of the held-out rows")
+    conformal: bool = setting(
+        True, "intervals are widened or narrowed until they hold their share of the held-out rows"
+    )
 
     def __post_init__(self) -> None:
         if self.horizon < 0:
@@ -148,11 +150,14 @@ class Forecast(Head):
         windows, given = meter.windows, meter.given()
         values = self.scaled(windows, given)
         wanted = self.modality.ahead(windows)
+        apart = len({(id(window.line), window.origin // self.horizon) for window in windows})
         for low in range(len(self.levels) // 2):
             high = len(self.levels) - 1 - low
             share = self.levels[high] - self.levels[low]
             outside = np.maximum(values[..., low] - wanted, wanted - values[..., high])
             by = torch.from_numpy(_widths(outside, float(share)))
+            # A few windows, or many that overlap, are no proof that the network is less sure than it could be.
+            by = by if apart >= ENOUGH else by.clamp(min=0)
             self.moved[low], self.moved[high] = -by, by
         return True
 

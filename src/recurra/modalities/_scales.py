@@ -8,7 +8,6 @@ from the window alone).
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -165,7 +164,7 @@ class WindowScales:
 def seen(step: Places, origin: Places, lag: int) -> Places:
     """[N], the latest step before the origin that lies whole lags before each step; -1: none."""
     back = np.maximum(1, -(-(step - origin + 1) // lag))
-    return np.maximum(step - back * lag, -1)
+    return np.asarray(np.maximum(step - back * lag, -1))
 
 
 def seasonal_factors(z: Numbers, start: int, season: int) -> Numbers:

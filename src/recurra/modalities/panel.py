@@ -38,8 +38,8 @@ class PanelConfig:
     lags: tuple[int, ...] = setting((), "earlier values that each step also sees, so many steps back")
     scale: Kind = setting(
         "window",
-        "by mean and deviation of the window, or of the series in training; ratio: positive numbers, by their logarithm "
-        "and seasonal ratios",
+        "by mean and deviation of the window, or of the series in training; ratio: positive numbers, by their "
+        "logarithms without the window's seasonal ratios",
     )
     around: Literal["auto", "season", "last", "mean"] = setting(
         "auto", "what a forecast is a difference to: the value a season ago, the last one, the window's mean"
@@ -72,7 +72,8 @@ class _Columns:
 
     def scaled(self, values: NDArray[np.float64]) -> NDArray[np.float32]:
         """[..., C]; a missing one is read as the mean."""
-        return np.nan_to_num((values - np.array(self.mean)) / np.array(self.deviation)).astype(np.float32)
+        found = (values - np.array(self.mean)) / np.array(self.deviation)
+        return np.asarray(np.nan_to_num(found), np.float32)
 
 
 class Panel(Modality):
@@ -292,7 +293,8 @@ def _rows(values: NDArray[np.float64], start: int, end: int) -> NDArray[np.float
 
 def _window(row: Any) -> Window:
     if not isinstance(row, Window):
-        raise InputError(f"expected a window of a series in time, got {type(row).__name__}; give a table with --file, or in "
-            "Python use recurra.Forecaster")
+        raise InputError(
+            f"expected a window of a series in time, got {type(row).__name__}; give a table with --file, or in "
+            "Python use recurra.Forecaster"
+        )
     return row
-

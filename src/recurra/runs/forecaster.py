@@ -185,7 +185,9 @@ class Forecaster:
     def _steps(self, h: int | None) -> int:
         horizon = int(self.run.config.head.horizon)
         if h is not None and not 1 <= h <= horizon:
-            raise InputError(f"predict: expected h from 1 to the horizon of {horizon}, got {h}; train with a longer one")
+            raise InputError(
+                f"predict: expected h from 1 to the horizon of {horizon}, got {h}; train with a longer one"
+            )
         return h or horizon
 
     def _table(self, windows: list[Window], h: int, level: Sequence[float]) -> "pd.DataFrame":

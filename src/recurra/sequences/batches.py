@@ -14,14 +14,18 @@ from torch import Tensor
 from recurra.sequences.ragged import Ragged
 
 
-class Targets(Protocol):
-    """What a head learns from, a row for each of the data's: a Tensor, a Ragged, or a head's own of several parts."""
-
-    def __getitem__(self, rows: Tensor, /) -> Self:
-        """These rows."""
+class OnDevice(Protocol):
+    """What can be brought to a device."""
 
     def to(self, device: Any, /) -> Self:
         """The same on this device."""
+
+
+class Targets(OnDevice, Protocol):
+    """What a head learns from, a row for each of the data's: a Tensor, a Ragged, or a head's own of several parts."""
+
+    def __getitem__(self, rows: Tensor, /) -> OnDevice:
+        """These rows."""
 
 
 class Sequences(Protocol):

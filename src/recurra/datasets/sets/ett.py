@@ -22,7 +22,9 @@ def _read(files: Mapping[str, bytes]) -> dict[str, Columns]:
     values = np.array([row[1:] for row in rows], np.float64)
     known = values[PARTS["train"]]
     values = (values - known.mean(0)) / known.std(0)
-    return {part: _long(names[1:], [row[0] for row in rows[cut]], values[cut].T.tolist()) for part, cut in PARTS.items()}
+    return {
+        part: _long(names[1:], [row[0] for row in rows[cut]], values[cut].T.tolist()) for part, cut in PARTS.items()
+    }
 
 
 def _long(names: list[str], times: list[str], columns: list[list[float]]) -> Columns:

@@ -1,6 +1,6 @@
-"""The lowest temperature of each day in Melbourne from 1981 to 1990, in degrees Celsius; the last two years are the test.
+"""The lowest temperature of each day in Melbourne from 1981 to 1990, in degrees Celsius.
 
-Of the leap years 1984 and 1988 the 31st of December is missing.
+The last two years are the test. Of the leap years 1984 and 1988 the 31st of December is missing.
 """
 
 from recurra.datasets.base import Dataset, File
