@@ -24,7 +24,7 @@ from recurra.modalities import MODALITIES, Modality, Tokens
 from recurra.nn import Dropout, activation_penalty, embedding_dropout, slowness_penalty
 from recurra.nn.attribution import integrated_gradients
 from recurra.sequences import Ragged, State
-from recurra.sequences.batches import Batch, Separate, Streams, Targets
+from recurra.sequences.batches import Batch, Separate, Sequences, Streams, Targets
 from recurra.trunk import TrunkConfig
 
 if TYPE_CHECKING:
@@ -179,16 +179,15 @@ class Model(nn.Module):
         for a head that reads running text, unless ``truncation`` is 0, and rows apart otherwise. ``where`` names the
         data in errors. spread: of the streams' drawn truncation."""
         rows = list(frame[self.modality.role])
-        inputs = self.encoded(rows)
-        wanted = self.head.targets(frame, where)
-        steps = inputs.lengths + wanted.lengths if self.head.unaligned else inputs.lengths
-        if shuffle:
-            few = 0 if self.head.running else LEAST_ROWS * int(steps.sum()) // max(1, len(steps))
-            tokens = min(tokens, max(LEAST_TOKENS, few, int(steps.sum()) // LEAST_BATCHES))
         if not self.head.running:
+            sequences, wanted = self.sequences(rows), self.head.targets(frame, where)
+            steps = sequences.lengths + wanted.lengths if self.head.unaligned else sequences.lengths
             if self.head.aligned:
-                self._check_aligned(inputs, wanted, frame, where)
-            return Separate(inputs, inputs if wanted is None else wanted, tokens, shuffle=shuffle, steps=steps)
+                self._check_aligned(sequences, wanted, frame, where)
+            tokens = _fewer(tokens, steps) if shuffle else tokens
+            return Separate(sequences, sequences if wanted is None else wanted, tokens, shuffle=shuffle, steps=steps)
+        inputs = self.encoded(rows)
+        tokens = _fewer(tokens, inputs.lengths, rows=0) if shuffle else tokens
         if truncation:
             streams = max(1, tokens // truncation)
             return Streams(inputs.values, streams, truncation, shuffle=shuffle, spread=spread)
@@ -196,9 +195,7 @@ class Model(nn.Module):
         targets = inputs.values.roll(-1).index_fill(0, inputs.offsets[1:] - 1, self.tokens.end_id)
         return Separate(inputs, inputs.with_values(targets), tokens, shuffle=shuffle)
 
-    def _check_aligned(
-        self, inputs: Ragged, targets: Tensor | Ragged | None, frame: "pd.DataFrame", where: str
-    ) -> None:
+    def _check_aligned(self, inputs: Sequences, targets: Targets | None, frame: "pd.DataFrame", where: str) -> None:
         """Raises DataError, naming the row, where a row has not as many targets as steps."""
         assert isinstance(targets, Ragged)
         wrong = (inputs.lengths != targets.lengths).nonzero()
@@ -219,6 +216,10 @@ class Model(nn.Module):
         end = torch.tensor([self.tokens.end_id])
         before, after = [end] * head.begun, [end] * head.ended
         return Ragged.from_list([torch.cat([*before, row, *after]) for row in found.unbind()])
+
+    def sequences(self, rows: Sequence[Any]) -> Sequences:
+        """As ``encoded``, but what stands for itself may be encoded when a batch asks for it."""
+        return self.encoded(rows) if self.head.begun or self.head.ended else self.modality.sequences(rows)
 
     def running(self, rows: Sequence[Any]) -> Tensor:
         """All rows as one running sequence, [N + 1], with an end token at its start and between two rows."""
@@ -262,7 +263,7 @@ class Model(nn.Module):
 
         To be used inside ``evaluating``.
         """
-        for batch in Separate(self.encoded(rows), None, EVALUATION_TOKENS, shuffle=False).epoch(0, 0):
+        for batch in Separate(self.sequences(rows), None, EVALUATION_TOKENS, shuffle=False).epoch(0, 0):
             given = batch.inputs.to(self.device)
             features, last, _ = self.features(given)
             assert batch.rows is not None
@@ -289,7 +290,7 @@ class Model(nn.Module):
         if isinstance(self.modality, Tokens):
             tokens = self.modality.tokens
             return [self.head.said(partial(tokens, row), result) for row, result in zip(rows, results, strict=True)]
-        return results
+        return [self.head.placed(row, result) for row, result in zip(rows, results, strict=True)]
 
     def _contributions(self, inputs: Ragged, score: Score) -> list[dict[str, Any]]:
         """What each step adds to a score of its sequence, compared with a sequence as long that says nothing.
@@ -358,6 +359,12 @@ class Model(nn.Module):
 def _choice(which: Tensor, one: Ragged, other: Ragged) -> Ragged:
     """The sequences of ``one`` where ``which`` [B] says so, and else those of ``other``, which are as long."""
     return one.with_values(torch.where(which[one.layout.rows][:, None], one.values, other.values))
+
+
+def _fewer(tokens: int, steps: Tensor, rows: int = LEAST_ROWS) -> int:
+    """Steps of a training batch: so many, or fewer where the data are small, but of so many usual rows at least."""
+    total = int(steps.sum())
+    return min(tokens, max(LEAST_TOKENS, rows * total // max(1, len(steps)), total // LEAST_BATCHES))
 
 
 def read_config(folder: Path) -> dict[str, Any]:

@@ -4,6 +4,7 @@ import json
 import math
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 import torch
@@ -16,6 +17,7 @@ from recurra.modalities import MODALITIES
 from recurra.model import Model
 from recurra.runs.config import defaults
 from recurra.tasks import TASKS, Task
+from recurra.timeline import Timeline, Window
 
 TEXTS = ["a good film", "bad", "", "the plot is good and the cast is bad"]
 TARGETS = ["ein guter Film", "schlecht", "?", "die Handlung ist gut und das Ensemble schlecht"]
@@ -24,10 +26,12 @@ TAGS = ["D A N", "A", "", "D N V A C D N V A"]
 FRAME = pd.DataFrame({"text": TEXTS, "label": ["up", "down", "up", "down"], "tags": TAGS, "target": TARGETS})
 # What a small model of a head needs beside the general settings.
 SMALL = {"text": {"trunk.embedding": 24, "head.hidden": 24, "head.label_smoothing": 0.0, "head.longest": 5}}
+LINE = Timeline("a", np.arange(30), np.sin(np.arange(30.0)) + 2, *[np.zeros((30, 0))] * 2)
 # A column for each role, for the task whose head is tested to take its own from.
 ROLES = FRAME.assign(
     series=[[1.0, 2.0], [3.0], [], [2.0, 0.5, 1.5]],
     number=[1.0, 2.5, -1.0, 4.0],
+    y=[Window(LINE, origin, 3, 8) for origin in (9, 12, 20, 27)],
     other=OTHERS,
     score=["5", "1", "1", "5"],
 )

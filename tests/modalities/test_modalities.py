@@ -3,14 +3,18 @@
 import json
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
 from recurra.modalities import MODALITIES, Modality
 from recurra.sequences import Ragged
+from recurra.timeline import Timeline, Window
 
 # A few rows of each modality, none of them empty, and a new one needs its own here.
+LINE = Timeline("a", np.arange(30), np.r_[np.nan, np.sin(np.arange(29.0)) + 2], *[np.arange(30.0)[:, None]] * 2)
 ROWS: dict[str, list[Any]] = {
+    "panel": [Window(LINE, 20, 4, 12), Window(LINE, 3, 4, 12)],
     "series": [[[0.5, 2.0], [1.5, -1.0]], [[3.0, 0.25]]],
     "symbols": ["ACGTN", "ga", "T"],
     "text": ["A first text.", "and\na second", "x", ["a", "divided", "text"]],
@@ -20,6 +24,7 @@ ROWS: dict[str, list[Any]] = {
 SETTINGS: dict[str, dict[str, Any]] = {
     "series": {"jitter": 0.1, "scaling": 0.1, "warp": 0.2},
     "symbols": {"strands": "both"},
+    "panel": {"scale": "ratio", "season": 4, "around": "season", "lags": (4, 8)},
     "text": {"characters": 2, "capitals": 2, "rare_dropout": 0.5, "lower": True},
 }
 

@@ -81,5 +81,7 @@ class TrainingDisplay:
         self.console.print(f"{ENDINGS[values['reason']]}: {values['step']:,} steps in {duration(values['seconds'])}")
 
     def _evaluation(self, values: dict[str, Any]) -> None:
+        if verdict := values["details"].get("verdict"):
+            self.console.print(verdict)
         for way, metrics in {values["split"]: values["metrics"], **values["details"].get("beside", {})}.items():
             self.console.print(f"{way}  {'  '.join(f'{name} {figure(value)}' for name, value in metrics.items())}")

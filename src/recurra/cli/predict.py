@@ -34,12 +34,25 @@ def predict(
     else:
         rows = inputs or [line.rstrip("\n") for line in sys.stdin]
     for row, result in zip(rows, trained.predict(rows, explain=explain), strict=True):
+        if "forecast" in result:
+            if json:
+                print_json(result)
+            else:
+                _table(result)
+            continue
         if json:
             print_json({"input": row, **result})
             continue
         print(f"{_answer(result)}\t{' '.join(row) if isinstance(row, tuple) else row}")
         if explain:
             print_reason(result)
+
+
+def _table(result: dict[str, Any]) -> None:
+    """A line for each step: the series, the time, the forecast, and the ends of the interval that holds 80 %."""
+    low, high = (result["quantiles"].get(level, result["forecast"]) for level in ("0.1", "0.9"))
+    for time, *values in zip(result["times"], result["forecast"], low, high, strict=True):
+        print("\t".join([result["id"], str(time), *(f"{value:.6g}" for value in values)]))
 
 
 def _answer(result: dict[str, Any]) -> str:

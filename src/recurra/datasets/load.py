@@ -86,7 +86,7 @@ def load(
     """
     source = frame if frame is not None else config.source or default_dataset
     plain = _plain(roles, running)
-    name, tables, dataset = _tables(source, config.encoding, config.header, plain)
+    name, tables, dataset = tables_of(source, config.encoding, config.header, plain)
     familiar = {**(dataset.columns if dataset else {}), **(familiar or {})}
     read = partial(rows_of, roles=roles, optional=optional, gaps=gaps, turns=config.turns)
     parts = {part: read(table, name, columns=config.columns, familiar=familiar) for part, table in tables.items()}
@@ -135,7 +135,7 @@ def read_rows(
     columns, familiar, optional, gaps, turns: as for ``rows_of``. A data set without test rows of its own gives all
     its rows, and a note says so. Raises as ``load`` does.
     """
-    name, tables, dataset = _tables(source, encoding, header, _plain(roles, running))
+    name, tables, dataset = tables_of(source, encoding, header, _plain(roles, running))
     familiar = {**(dataset.columns if dataset else {}), **(familiar or {})}
     rows = rows_of(tables.get("test", tables["train"]), name, roles, columns, familiar, optional, gaps, turns)
     if dataset and "test" not in tables:
@@ -148,12 +148,12 @@ def _plain(roles: tuple[str, ...], running: bool) -> Plain:
     return "whole" if running else "columns" if "tags" in roles else "lines"
 
 
-def _tables(
+def tables_of(
     source: Any, encoding: str, header: bool, plain: Plain
 ) -> "tuple[str, dict[str, pd.DataFrame], Dataset | None]":
     """Name, split to table, and the data set where it is one."""
     if not isinstance(source, str | Path):
-        return "frame", {"train": _from_frame(source)}, None
+        return "frame", {"train": from_frame(source)}, None
     if not str(source):
         raise InputError("data: expected a file, a folder, a frame or a data set's name, got nothing")
     if is_readable(Path(source)):
@@ -168,7 +168,7 @@ def _tables(
     return dataset.name, dataset.load(plain), dataset
 
 
-def _from_frame(frame: Any) -> "pd.DataFrame":
+def from_frame(frame: Any) -> "pd.DataFrame":
     import pandas as pd
 
     if type(frame).__module__.partition(".")[0] == "polars":

@@ -1,85 +1,189 @@
-"""Series whose steps stand side by side, a column each, as tables of windows mostly have them."""
+"""From series in time to windows to train on, to choose the best weights by, and to test with.
 
-from collections.abc import Collection, Sequence
+Parts follow each other in time: what is forecast in one lies after all that was forecast in the part before it.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from recurra.errors import DataError, UnknownNameError
+from recurra.datasets.frequency import DAY
+from recurra.datasets.load import DataConfig, Splits, tables_of
+from recurra.datasets.panel import PARTS, Panel, panel_of
+from recurra.datasets.tables import frame_of, read_table
+from recurra.errors import InputError
+from recurra.timeline import Window
 
 if TYPE_CHECKING:
-    import pandas as pd
+    pass
+
+# About so many training windows are enough, as long as no step is forecast in none of them.
+ENOUGH = 10_000
+LEAST_STEPS = 24
 
 
-def joined(table: "pd.DataFrame", name: str, spans: str) -> "pd.DataFrame":
-    """The table with one more column, called ``spans``, of arrays [T, I]; the columns that it is made of are gone.
+@dataclass(frozen=True)
+class Timing:
+    """How windows lie in time, in steps; 0, and an empty frequency: found in the data.
 
-    spans: ``FIRST:LAST`` is every column from one to the other, a step each; several, with commas between them, are
-    channels. Empty cells at the end of a row make a shorter series, and a row of them none. Raises UnknownNameError for
-    a column that is not there, DataError, naming row and column, for what is no number and for channels that have not
-    as many columns.
+    frequency: as ``Frequency.parse`` reads it. season: after which series repeat. horizon: forecast at once. steps:
+    read before. stride: between the windows to train on and to validate. every: between those of the test.
     """
-    import numpy as np
-    import pandas as pd
 
-    order = list(table.columns)
-    channels = [_span(order, name, span) for span in spans.split(",")]
-    if len({len(channel) for channel in channels}) > 1:
-        counts = " and ".join(str(len(channel)) for channel in channels)
-        raise DataError(f"{name}: the channels of {spans} have {counts} columns; expected as many steps in each")
-    values = np.stack(
-        [np.stack([_numbers(table[c], f"{name}, column {c}") for c in channel], 1) for channel in channels], 2
-    )
-    there = ~np.isnan(values).all(2)
-    ends = np.where(there.any(1), values.shape[1] - there[:, ::-1].argmax(1), 0)
-    used = {column for channel in channels for column in channel}
-    rest = table.drop(columns=[column for column in order if column in used])
-    cells = [row[:end] if end else None for row, end in zip(values, ends.tolist(), strict=True)]
-    return rest.assign(**{spans: pd.Series(cells, index=table.index, dtype=object)})
+    frequency: str
+    season: int
+    horizon: int
+    steps: int
+    stride: int
+    every: int
 
 
-def guessed(table: "pd.DataFrame", others: Collection[str]) -> str | None:
-    """The span of all columns but ``others``, where they are several, stand together and hold nothing but numbers."""
-    left = [column for column in table.columns if column not in others]
-    order = list(table.columns)
-    if len(left) < 2 or order.index(left[-1]) - order.index(left[0]) + 1 != len(left):
-        return None
-    numeric = all(_is_number(value) for column in left for value in table[column])
-    return f"{left[0]}:{left[-1]}" if numeric else None
+def load_windows(
+    config: DataConfig,
+    timing: Timing,
+    default_dataset: str = "",
+    frame: Any = None,
+    familiar: Mapping[str, str] | None = None,
+) -> Splits:
+    """The windows of each part in a column ``y``; what was found in the data is in ``defaults``. As ``load``.
+
+    frame: a pandas or polars frame instead of ``config.source``; familiar: role to a column that is taken where the
+    data have it. Parts of their own are used as they are; what is missing is cut from the end of each series, whole
+    horizons that come to about ``valid_fraction`` and ``test_fraction``, and one at least.
+    """
+    source = frame if frame is not None else config.source or default_dataset
+    name, tables, dataset = tables_of(source, config.encoding, config.header, "lines")
+    for part, path in (("valid", config.valid), ("test", config.test)):
+        if path:
+            tables[part] = read_table(Path(path), config.encoding, config.header, "lines")
+    defaults = dict(dataset.defaults) if dataset else {}
+    timing = with_defaults(timing, defaults)
+    known = {**(dataset.columns if dataset else {}), **(familiar or {})}
+    # The frequency must be known before the horizon can be.
+    panel = panel_of(tables, name, config.columns, timing.frequency, timing.horizon, known)
+    season = timing.season or panel.frequency.season
+    weekly = panel.frequency.unit in ("min", "h") and season * panel.frequency.seconds == DAY
+    horizon = timing.horizon or max(season, 2)
+    if not timing.horizon:
+        panel = panel_of(tables, name, config.columns, timing.frequency, horizon, known)
+    steps = timing.steps or max(2 * season, 2 * horizon, LEAST_STEPS)
+    cutter = _Cutter(panel, season, horizon, steps, timing.every or horizon)
+    rows, stride = cutter.cut(config, timing.stride)
+    found: dict[str, object] = {
+        "modality.frequency": str(panel.frequency),
+        "modality.season": season,
+        "head.horizon": horizon,
+        "modality.steps": steps,
+        "modality.stride": stride,
+        "modality.every": timing.every or horizon,
+        "modality.lags": (season, 7 * season) if weekly else (season,),
+    }
+    says = [f"a step each {panel.frequency.words}", f"season {season}", f"horizon {horizon}", f"{steps} steps read"]
+    notes = [*panel.notes, f"{name}: {len(panel.lines):,} series, {', '.join(says)}", *cutter.notes]
+    frames = {part: frame_of({"y": windows}) for part, windows in rows.items()}
+    test = frames.get("test")
+    return Splits(name, frames["train"], frames["valid"], test, panel.columns, notes, {**found, **defaults})
 
 
-def is_span(columns: Sequence[str], spans: str | None) -> bool:
-    """Whether this names columns from one to another, and is no column's own name."""
-    return bool(spans) and spans not in columns and ":" in str(spans)
+def with_defaults(timing: Timing, defaults: Mapping[str, object]) -> Timing:
+    """What is not chosen as a data set has it."""
+    of = {name: f"modality.{name}" for name in vars(timing)} | {"horizon": "head.horizon"}
+    found: dict[str, Any] = {name: value or defaults.get(of[name], value) for name, value in vars(timing).items()}
+    return Timing(**found)
 
 
-def _span(order: list[str], name: str, span: str) -> list[str]:
-    first, _, last = (part.strip() for part in span.partition(":"))
-    for column in (first, last):
-        if column not in order:
-            raise UnknownNameError(f"column in {name}", column, order)
-    begin, end = order.index(first), order.index(last)
-    if end < begin:
-        raise DataError(f"{name}: column {last!r} stands before {first!r}; expected FIRST:LAST")
-    return order[begin : end + 1]
+def last_windows(panel: Panel, horizon: int, steps: int) -> list[Window]:
+    """One window for each series, of what comes after all that is known.
+
+    Raises InputError where a covariate of the future is not known that far.
+    """
+    for line, known in zip(panel.lines, panel.known, strict=True):
+        ahead = line.future[known : known + horizon]
+        if (ahead != ahead).any():
+            step, column = (int(i[0]) for i in (ahead != ahead).nonzero())
+            raise InputError(
+                f"{panel.name}, series {line.id}: {line.names[1][column]} is not known at {line.times[known + step]}; "
+                f"add a row with an empty y for each of the {horizon} steps to come"
+            )
+    return [Window(line, known, horizon, steps) for line, known in zip(panel.lines, panel.known, strict=True)]
 
 
-def _numbers(column: "pd.Series[Any]", where: str) -> Any:
-    import numpy as np
+class _Cutter:
+    def __init__(self, panel: Panel, season: int, horizon: int, steps: int, every: int):
+        self.panel, self.season, self.horizon, self.steps, self.every = panel, season, horizon, steps, every
+        self.notes: list[str] = []
 
-    found = np.empty(len(column))
-    for i, (row, value) in enumerate(column.items()):
-        try:
-            found[i] = np.nan if _is_missing(value) else float(value)
-        except (TypeError, ValueError):
-            raise DataError(f"{where}, row {row}: expected a number, got {str(value)[:40]!r}") from None
-    return found
+    def cut(self, config: DataConfig, stride: int) -> tuple[dict[str, list[Window]], int]:
+        """Windows of each part, and the stride of those to train on."""
+        shares = {"valid": config.valid_fraction, "test": config.test_fraction}
+        given = {part for cuts in self.panel.cuts for part in cuts}
+        wanted = {part: share for part, share in shares.items() if part not in given and share}
+        bounds = [self._bounds(i, wanted) for i in range(len(self.panel.lines))]
+        if not stride:
+            possible = sum(max(1, end["train"] - self.horizon) for end in bounds)
+            stride = min(self.horizon, max(1, -(-possible // ENOUGH)))
+        rows: dict[str, list[Window]] = {part: [] for part in ("train", *wanted, *sorted(given))}
+        for i, ends in enumerate(bounds):
+            rows["train"] += self._training(i, ends["train"], stride)
+            start = ends["train"]
+            for part in PARTS[1:]:
+                if part in ends:
+                    rows[part] += self._held_out(i, start, ends[part], stride if part == "valid" else self.every)
+                    start = ends[part]
+        for part, windows in rows.items():
+            if not windows:
+                longest = max(self.panel.known)
+                raise InputError(
+                    f"{self.panel.name}: no window is left to {'train on' if part == 'train' else f'{part} with'}: the "
+                    f"longest series has {longest} steps, and each part needs the horizon of {self.horizon}; give "
+                    "longer series or a shorter --horizon"
+                )
+        short = sum("valid" not in ends and "test" not in ends for ends in bounds)
+        if short:
+            self.notes.append(f"{self.panel.name}: {short:,} series are too short to hold out a part: trained on alone")
+        if wanted:
+            said = " and ".join(f"{len(rows[part]):,} windows for {part}" for part in wanted)
+            self.notes.append(f"{self.panel.name}: {said} cut from the end of the series")
+        return rows, stride
 
+    def _bounds(self, i: int, wanted: dict[str, float]) -> dict[str, int]:
+        """Part to its end in series i; a series that is too short has no part but ``train``."""
+        known, cuts = self.panel.known[i], self.panel.cuts[i]
+        ends = {"test": known}
+        if "test" in cuts:
+            ends["valid"] = cuts["test"]
+        elif "test" in wanted:
+            ends["valid"] = known - self._whole(known * wanted["test"])
+        else:
+            ends = {"valid": known}
+        if "valid" in cuts:
+            ends["train"] = cuts["valid"]
+        elif "valid" in wanted:
+            ends["train"] = ends["valid"] - self._whole(known * wanted["valid"])
+        else:
+            ends["train"] = ends.pop("valid")
+        if ends["train"] < min(self.season, self.horizon) + 2:
+            return {"train": known} if not cuts else {"train": max(1, min(ends.values())), "test": known}
+        return ends
 
-def _is_missing(value: Any) -> bool:
-    return value is None or (isinstance(value, str) and not value.strip())
+    def _whole(self, steps: float) -> int:
+        return max(1, int(steps // self.horizon)) * self.horizon
 
+    def _training(self, i: int, end: int, stride: int) -> list[Window]:
+        last = end - self.horizon
+        least = self.season + 1
+        origins = list(range(last, least - 1, -stride)) or [max(1, min(least, end // 2))]
+        # A short series' only window ends where its training part does.
+        return [w for o in reversed(origins) if (w := self._window(i, o, end)) is not None]
 
-def _is_number(value: Any) -> bool:
-    try:
-        return _is_missing(value) or float(value) is not None
-    except (TypeError, ValueError):
-        return False
+    def _held_out(self, i: int, start: int, end: int, every: int) -> list[Window]:
+        origins = list(range(start, end - self.horizon + 1, every)) or [start]
+        return [w for o in origins if (w := self._window(i, o, end)) is not None]
+
+    def _window(self, i: int, origin: int, end: int) -> Window | None:
+        until = end if end < origin + self.horizon else 0
+        window = Window(self.panel.lines[i], origin, self.horizon, self.steps, until)
+        wanted, history = window.wanted, window.history
+        empty = not len(wanted) or bool((wanted != wanted).all()) or bool((history != history).all())
+        return None if empty or origin < 1 else window

@@ -129,6 +129,17 @@ class Head(nn.Module, ABC):
     def decode(self, features: Ragged, last: Tensor) -> list[dict[str, Any]]:
         """One prediction a sequence, as plain values."""
 
+    def placed(self, row: Any, result: dict[str, Any]) -> dict[str, Any]:
+        """A prediction as people want it, where that takes the raw row. result: one of ``decode``'s."""
+        return result
+
+    def calibrate(self, meter: Meter) -> bool:
+        """Learns from validation rows, after the training, how sure it may be. Returns whether weights have changed.
+
+        meter: of this head, with these rows counted.
+        """
+        return False
+
     def explain(
         self, inputs: Ragged, features: Ragged, last: Tensor, contributions: Contributions
     ) -> list[dict[str, Any]]:

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from recurra.rivals import Rival
 from recurra.sequences import Ragged
+from recurra.sequences.batches import Sequences
 
 
 class Modality(ABC):
@@ -15,12 +16,14 @@ class Modality(ABC):
 
     ``config`` is the class of its settings, ``role`` the data column it reads, ``rival`` what could answer its rows
     without a network. ``moves``: whether ``varied`` moves steps, so that targets of single steps would not fit them.
+    ``timed``: whether its rows are windows of series in time, which are divided by time and not by row.
     """
 
     config: ClassVar[type]
     role: ClassVar[str]
     rival: ClassVar[Rival | None] = None
     moves: bool = False
+    timed: ClassVar[bool] = False
 
     @classmethod
     @abstractmethod
@@ -46,6 +49,10 @@ class Modality(ABC):
     def mirrored(self, inputs: Ragged) -> Ragged | None:
         """The same rows read from their other end, where that says the same; None: it does not."""
         return None
+
+    def sequences(self, rows: Iterable[Any]) -> Sequences:
+        """As ``encode_all``, but a modality may encode rows when a batch asks for them."""
+        return self.encode_all(rows)
 
     def notes(self, rows: Iterable[Any]) -> list[str]:
         """What a person should know about these rows as this modality reads them, in sentences; mostly nothing."""

@@ -26,6 +26,10 @@ INKS |= {"paper": "#000006", "second": "#000007"}
 LAYERS = ("train", "valid", "second", "muted")
 LEAST_FLOW = 1e-9
 
+# Of a fan chart: the levels of its bands' ends, the widest first. Of errors: the model's ink and those of the others.
+BANDS = ((0.025, 0.975), (0.1, 0.9))
+WAYS = ("valid", "muted", "train", "second")
+
 # More points than pixels only make the file large.
 MOST_POINTS = 400
 SMOOTHING = 25  # a smoothed curve averages over this share of it, 1/25
@@ -104,6 +108,42 @@ def flow(layers: list[dict[str, Any]], width: int, height: int) -> str:
     canvas.axes.set_xlim(0, max(len(curve) for curve in values) - 1)
     _log_scale(canvas.axes, np.maximum(np.concatenate(values), LEAST_FLOW))
     return canvas.svg("gradient, 1 at the last step")
+
+
+def fan(forecast: dict[str, Any], number: int, width: int, height: int) -> str:
+    """A forecast over its history: the middle, and bands of 80 and 95 percent where there are such levels."""
+    canvas = _Canvas(f"fan{number}", width, height, "steps after the last known one")
+    history, wanted = (np.array(forecast[name], dtype=np.float64) for name in ("history", "wanted"))
+    ahead = np.arange(1, len(wanted) + 1)
+    values = np.array(forecast["quantiles"], dtype=np.float64)
+    levels = forecast["levels"]
+    for low, high in BANDS:
+        if low in levels and high in levels:
+            ends = values[levels.index(low)], values[levels.index(high)]
+            canvas.axes.fill_between(ahead, *ends, color=INKS["valid"], alpha=0.18, linewidth=0)
+    canvas.axes.plot(np.arange(1 - len(history), 1), history, color=INKS["muted"], linewidth=1.3)
+    canvas.axes.plot(ahead, wanted, color=INKS["train"], linewidth=1.5)
+    canvas.axes.plot(ahead, values[len(levels) // 2], color=INKS["valid"], linewidth=1.6)
+    canvas.axes.set_xlim(1 - len(history), len(wanted))
+    return canvas.svg("y")
+
+
+def errors_by_step(errors: dict[str, list[float]], width: int, height: int) -> str:
+    """The mean absolute error of each step ahead, a curve for each way to forecast."""
+    canvas = _Canvas("errors", width, height, "steps ahead")
+    for ink, curve in zip(WAYS, errors.values(), strict=False):
+        dots = {"marker": "o", "markersize": 4} if len(curve) < 3 else {}
+        canvas.axes.plot(np.arange(1, len(curve) + 1), curve, color=INKS[ink], linewidth=1.6, **dots)  # type: ignore[arg-type]
+    canvas.axes.set_ylim(bottom=0)
+    return canvas.svg("mean absolute error")
+
+
+def residuals(edges: list[float], shares: list[float], width: int, height: int) -> str:
+    """How often errors of each size were made."""
+    canvas = _Canvas("residuals", width, height, "true less forecast, in mean seasonal differences of the series")
+    canvas.axes.bar(edges[:-1], shares, np.diff(edges), align="edge", color=INKS["train"], alpha=0.6)
+    canvas.axes.axvline(0, color=INKS["muted"], linewidth=1)
+    return canvas.svg("share of all steps")
 
 
 def attention(read: list[str], written: list[str], shares: list[list[float]]) -> str:

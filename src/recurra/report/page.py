@@ -70,6 +70,8 @@ def render(folder: Path, config: dict[str, Any], events: Events) -> str:
         headline=_headline(events),
         charts=_charts(config, events),
         beside=_beside(events, details.get("beside", {})),
+        verdict=details.get("verdict", ""),
+        forecasts=_forecasts(details),
         samples=details.get("samples", []),
         examples=[[_cut(row[key]) for key in ("text", "wanted", "written")] for row in details.get("examples", [])],
         attention=_attention(details),
@@ -220,6 +222,31 @@ def _chart(
 ) -> dict[str, Any]:
     size = "full" if full else "half" if half else "third"
     return {"title": title, "note": note, "legend": legend, "drawings": drawings, "size": size}
+
+
+def _forecasts(details: dict[str, Any]) -> list[dict[str, Any]]:
+    """Fan charts of a few windows, then the errors by step and by size."""
+    from markupsafe import Markup
+
+    from recurra.report import figures
+
+    if not details.get("forecasts"):
+        return []
+    ways = details["errors_by_step"]
+    charts = []
+    legend = [("muted", "history"), ("train", "what came"), ("valid", "forecast, 80 and 95 %")]
+    for i, one in enumerate(details["forecasts"]):
+        first, now, end = (time.replace("T00:00:00", "").replace("T", " ") for time in one["times"])
+        note = f"known from {first}, forecast from {now} to {end}"
+        charts.append(_chart(one["id"], note, legend, [("", figures.fan(one, i, 440, 250))], half=True))
+    steps = figures.errors_by_step(ways, 440, 250)
+    charts.append(_chart("Errors by step", "", list(zip(figures.WAYS, ways, strict=False)), [("", steps)], half=True))
+    if details["residuals"]["edges"]:
+        drawing = figures.residuals(details["residuals"]["edges"], details["residuals"]["shares"], 440, 250)
+        charts.append(_chart("Residuals", "The outermost bars hold what lies beyond.", [], [("", drawing)], half=True))
+    for chart in charts:
+        chart["drawings"] = [(where, Markup(svg)) for where, svg in chart["drawings"]]
+    return charts
 
 
 def _attention(details: dict[str, Any]) -> list[Any]:

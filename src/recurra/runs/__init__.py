@@ -2,6 +2,7 @@
 
 from recurra.runs.comparison import Compared, compare
 from recurra.runs.engine import train
+from recurra.runs.forecaster import Forecaster
 from recurra.runs.run import Run, load
 
-__all__ = ["Compared", "Run", "compare", "load", "train"]
+__all__ = ["Compared", "Forecaster", "Run", "compare", "load", "train"]

@@ -244,6 +244,8 @@ def _fit(folder: Path, config: RunConfig, splits: Splits, model: Model, display:
         raise RunError(_diverged(folder))
     run = load(folder)
     run.splits = splits
+    if run.model.head.calibrate(run.model.measure(held_out)):
+        run.model.save_weights(folder)
     log.write("evaluation", _evaluation(run, splits, split, frame, test))
     run.report()
     return run

@@ -10,10 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 from recurra.datasets import DATASETS, Rows, Splits, read_rows
 from recurra.datasets import load as load_data
+from recurra.datasets.load import tables_of
+from recurra.datasets.panel import panel_of
 from recurra.datasets.tables import is_readable
+from recurra.datasets.windows import Timing, last_windows, load_windows
 from recurra.errors import InputError, MissingFileError, RunError
 from recurra.generation import Sampling, generate
 from recurra.heads import HEADS
+from recurra.modalities import MODALITIES
 from recurra.model import Model, read_config
 from recurra.report.events import lines
 from recurra.runs.config import RunConfig, from_run
@@ -22,6 +26,7 @@ from recurra.runs.fingerprint import fingerprint
 from recurra.runs.searching import Searcher, documents_of
 from recurra.streaming import Decisions
 from recurra.tasks import TASKS, Task
+from recurra.timeline import Window
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -113,12 +118,15 @@ class Run:
         if split not in SPLITS:
             raise InputError(f"split: expected {', '.join(SPLITS[:-1])} or {SPLITS[-1]}, got {split!r}")
         config = self.config.data
-        if data is None or (isinstance(data, str) and data in DATASETS and not Path(data).exists()):
-            own = data is None or data == config.source
+        named = isinstance(data, str) and data in DATASETS and not Path(data).exists()
+        if data is None or named or self.model.modality.timed:
+            own = data is None or (isinstance(data, str) and data == config.source)
             if own and columns:
                 raise InputError("columns: those of the run's own data are known; name them for other data only")
-            other = replace(config, source=str(data), valid="", test="", columns=columns)
-            splits = self.splits if own else load_splits(replace(self.config, data=other), familiar=config.columns)
+            held = data if data is not None and not isinstance(data, str | Path) else None
+            other = replace(config, source=FRAME if held is not None else str(data), valid="", test="", columns=columns)
+            away = replace(self.config, data=other)
+            splits = self.splits if own else load_splits(away, held, familiar=config.columns)
             frame = getattr(splits, split)
             if frame is None:
                 raise InputError(f"{splits.name} has no {split} part; name a file to evaluate on, or another split")
@@ -151,6 +159,10 @@ class Run:
         columns, tell: as for ``evaluate``.
         """
         role, config = self.model.modality.role, self.config.data
+        if self.model.modality.timed:
+            windows, notes = self.windows(file, columns)
+            _pass_on(notes, tell)
+            return list(windows)
         rows = read_rows(
             file,
             (role,),
@@ -162,6 +174,18 @@ class Run:
         )
         _pass_on(rows.notes, tell)
         return list(rows.frame[role])
+
+    def windows(
+        self, data: "str | Path | pd.DataFrame", columns: dict[str, str] | None = None
+    ) -> tuple[list[Window], list[str]]:
+        """For each series of a table what comes after its last known y, to be forecast, and notes on the table.
+
+        Rows after that with an empty y hold the covariates of the future. Raises InputError where these are missing.
+        """
+        config, horizon = self.config, self.config.head.horizon
+        name, tables, _ = tables_of(data, config.data.encoding, config.data.header, "lines")
+        panel = panel_of(tables, name, columns or {}, config.modality.frequency, horizon, config.data.columns)
+        return last_windows(panel, horizon, config.modality.steps), panel.notes
 
     def generate(
         self,
@@ -260,6 +284,8 @@ def load_splits(
     """
     task = TASKS.get(config.task)
     head = HEADS.get(task.output)
+    if MODALITIES.get(task.input).timed:
+        return load_windows(config.data, timing(config), task.dataset, frame, {**task.columns, **(familiar or {})})
     return load_data(
         config.data,
         task.roles,
@@ -270,6 +296,12 @@ def load_splits(
         optional=optional_roles(task),
         gaps=head.gaps,
     )
+
+
+def timing(config: RunConfig) -> Timing:
+    """How the windows of a run on series in time lie."""
+    m = config.modality
+    return Timing(m.frequency, m.season, config.head.horizon, m.steps, m.stride, m.every)
 
 
 def _pass_on(notes: list[str], tell: Callable[[str], object] | None) -> None:

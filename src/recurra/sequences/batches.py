@@ -14,14 +14,29 @@ from torch import Tensor
 from recurra.sequences.ragged import Ragged
 
 
-class Targets(Protocol):
-    """What a head learns from, a row for each of the data's: a Tensor, a Ragged, or a head's own of several parts."""
-
-    def __getitem__(self, rows: Tensor, /) -> Self:
-        """These rows."""
+class OnDevice(Protocol):
+    """What can be brought to a device."""
 
     def to(self, device: Any, /) -> Self:
         """The same on this device."""
+
+
+class Targets(OnDevice, Protocol):
+    """What a head learns from, a row for each of the data's: a Tensor, a Ragged, or a head's own of several parts."""
+
+    def __getitem__(self, rows: Tensor, /) -> OnDevice:
+        """These rows."""
+
+
+class Sequences(Protocol):
+    """Sequences to be batched: a Ragged, or what makes one of them when a batch asks for it. lengths: [B] int64."""
+
+    @property
+    def lengths(self) -> Tensor: ...
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, rows: Tensor, /) -> Ragged: ...
 
 
 @dataclass(frozen=True)
@@ -53,7 +68,7 @@ class Separate:
 
     def __init__(
         self,
-        inputs: Ragged,
+        inputs: Sequences,
         targets: Any,
         tokens: int,
         *,

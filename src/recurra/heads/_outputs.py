@@ -1,0 +1,145 @@
+"""What a forecast says of each step: one value, quantiles, or a distribution with parameters.
+
+All work on standardised numbers; ``unit`` is how large counts are on the whole.
+"""
+
+import math
+from abc import ABC, abstractmethod
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from recurra.timeline import Numbers
+
+LEAST = 1e-3
+BISECTIONS = 60
+
+
+class Output(ABC):
+    """size: numbers that the network gives for a step. counts: whether they are about y itself, and not scaled."""
+
+    size: int
+    counts = False
+
+    @abstractmethod
+    def loss(self, given: Tensor, wanted: Tensor, unit: Tensor) -> Tensor:
+        """given: [..., size]. wanted: [...]. unit: broadcast to them. Returns [...]."""
+
+    @abstractmethod
+    def quantiles(self, given: Tensor, levels: Numbers, unit: Numbers) -> Numbers:
+        """[..., L] in rising order."""
+
+
+class Point(Output):
+    """The median (absolute error) or the mean (squared error)."""
+
+    size = 1
+
+    def __init__(self, squared: bool):
+        self.squared = squared
+
+    def loss(self, given: Tensor, wanted: Tensor, unit: Tensor) -> Tensor:
+        error = given[..., 0] - wanted
+        return error.square() / 2 if self.squared else error.abs()
+
+    def quantiles(self, given: Tensor, levels: Numbers, unit: Numbers) -> Numbers:
+        return np.repeat(_numbers(given), len(levels), axis=-1)
+
+
+class Quantiles(Output):
+    """A value for each level; the loss is twice the mean pinball loss (Koenker & Bassett 1978)."""
+
+    def __init__(self, levels: tuple[float, ...]):
+        self.levels, self.size = levels, len(levels)
+
+    def loss(self, given: Tensor, wanted: Tensor, unit: Tensor) -> Tensor:
+        error = wanted[..., None] - given
+        level = given.new_tensor(self.levels)
+        return 2 * torch.maximum(level * error, (level - 1) * error).mean(-1)
+
+    def quantiles(self, given: Tensor, levels: Numbers, unit: Numbers) -> Numbers:
+        """Between two of its levels on a straight line."""
+        values = np.sort(_numbers(given), axis=-1)
+        place = np.interp(levels, self.levels, np.arange(self.size))
+        low = np.minimum(place.astype(int), self.size - 1)
+        high, share = np.minimum(low + 1, self.size - 1), place - low
+        return np.asarray(values[..., low] * (1 - share) + values[..., high] * share)
+
+
+class Student(Output):
+    """Student's t: place, scale and degrees of freedom, which are above 2."""
+
+    size = 3
+
+    def _parameters(self, given: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        place, scale, freedom = given.unbind(-1)
+        return place, functional.softplus(scale) + LEAST, 2 + functional.softplus(freedom + 2)
+
+    def loss(self, given: Tensor, wanted: Tensor, unit: Tensor) -> Tensor:
+        place, scale, freedom = self._parameters(given)
+        distribution = torch.distributions.StudentT(freedom, place, scale, validate_args=False)
+        return -distribution.log_prob(wanted)  # type: ignore[no-any-return, no-untyped-call]
+
+    def quantiles(self, given: Tensor, levels: Numbers, unit: Numbers) -> Numbers:
+        from scipy.special import stdtrit
+
+        place, scale, freedom = (_numbers(x)[..., None] for x in self._parameters(given))
+        return np.asarray(place + scale * stdtrit(freedom, levels))
+
+
+class NegativeBinomial(Output):
+    """Counts: their mean as a multiple of ``unit``, and how much more they vary than Poisson's."""
+
+    size, counts = 2, True
+
+    def _parameters(self, given: Tensor, unit: Tensor) -> tuple[Tensor, Tensor]:
+        mean, extra = given.unbind(-1)
+        return (functional.softplus(mean + 0.5413) + 1e-6) * unit, functional.softplus(extra) + 1e-4
+
+    def loss(self, given: Tensor, wanted: Tensor, unit: Tensor) -> Tensor:
+        mean, extra = self._parameters(given, unit)
+        size = 1 / extra
+        whole = torch.lgamma(wanted + size) - torch.lgamma(size) - torch.lgamma(wanted + 1)
+        return -(whole + size * -torch.log1p(extra * mean) + wanted * (torch.log(mean) - torch.log(mean + size)))
+
+    def quantiles(self, given: Tensor, levels: Numbers, unit: Numbers) -> Numbers:
+        from scipy.stats import nbinom
+
+        mean, extra = (_numbers(x)[..., None] for x in self._parameters(given, torch.as_tensor(unit)))
+        return np.asarray(nbinom.ppf(levels, 1 / extra, 1 / (1 + extra * mean)))
+
+
+class Mixture(Output):
+    """Several normal distributions, each with its weight, place and scale (Bishop 1994)."""
+
+    def __init__(self, components: int):
+        self.components, self.size = components, 3 * components
+
+    def _parameters(self, given: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        weight, place, scale = given.reshape(*given.shape[:-1], 3, self.components).unbind(-2)
+        # Components that begin alike would stay alike.
+        apart = torch.linspace(-1, 1, self.components, dtype=given.dtype, device=given.device)
+        return weight.log_softmax(-1), place + apart, functional.softplus(scale) + LEAST
+
+    def loss(self, given: Tensor, wanted: Tensor, unit: Tensor) -> Tensor:
+        weight, place, scale = self._parameters(given)
+        squares = ((wanted[..., None] - place) / scale).square() / 2
+        return -(weight - squares - scale.log() - math.log(math.tau) / 2).logsumexp(-1)
+
+    def quantiles(self, given: Tensor, levels: Numbers, unit: Numbers) -> Numbers:
+        """By bisection between where the outermost components have them."""
+        weight, place, scale = (x.double()[..., None, :] for x in self._parameters(given))
+        level = torch.as_tensor(levels)
+        normal = torch.special.ndtri(level)[:, None]
+        low, high = ((place + scale * normal).amin(-1), (place + scale * normal).amax(-1))
+        for _ in range(BISECTIONS):
+            middle = (low + high) / 2
+            below = (weight.exp() * torch.special.ndtr((middle[..., None] - place) / scale)).sum(-1) < level
+            low, high = torch.where(below, middle, low), torch.where(below, high, middle)
+        return _numbers((low + high) / 2)
+
+
+def _numbers(values: Tensor) -> Numbers:
+    return values.double().numpy()

@@ -1,0 +1,199 @@
+"""What a series will be: at each step to come a value, and how sure it is."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from recurra.config import setting
+from recurra.errors import InputError
+from recurra.heads._forecast_meter import ForecastMeter
+from recurra.heads._futures import Future, Futures, units
+from recurra.heads._outputs import Mixture, NegativeBinomial, Output, Point, Quantiles, Student
+from recurra.heads.base import Head, Meter, Objective
+from recurra.modalities import Modality
+from recurra.modalities.panel import Panel
+from recurra.sequences import Ragged
+from recurra.timeline import Numbers, Window
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+LEVELS = (0.025, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.975)
+# So many held-out windows make quantiles of one step's errors; of fewer, all steps' errors are put together.
+ENOUGH = 100
+
+Error = Literal["quantile", "absolute", "squared", "student", "negative-binomial", "mixture"]
+
+
+@dataclass(frozen=True)
+class ForecastConfig:
+    """Settings of the head ``forecast``."""
+
+    horizon: int = setting(0, "steps to forecast; 0: one season, two steps at least")
+    error: Error = setting(
+        "quantile",
+        "quantile: of each level its value; absolute, squared: median or mean; or the likelihood of a distribution",
+    )
+    quantiles: tuple[float, ...] = setting(LEVELS, "levels that are learnt and measured; 0.5 among them")
+    components: int = setting(3, "mixture: how many normal distributions")
+    dropout: float = setting(0.0, "share of each step's vector dropped in training")
+    conformal: bool = setting(
+        True, "intervals are widened or narrowed until they hold their share of the held-out rows"
+    )
+
+    def __post_init__(self) -> None:
+        if self.horizon < 0:
+            raise InputError(f"head.horizon: expected 0 or more, got {self.horizon}")
+        levels = self.quantiles
+        if not levels or not all(0 < a < 1 for a in levels) or sorted(set(levels)) != list(levels) or 0.5 not in levels:
+            raise InputError(f"head.quantiles: expected rising levels between 0 and 1, 0.5 among them, got {levels}")
+        if any(round(1 - level, 6) not in levels for level in levels):
+            raise InputError(f"head.quantiles: expected with each level its opposite, as 0.1 and 0.9, got {levels}")
+        if self.components < 1:
+            raise InputError(f"head.components: expected at least 1, got {self.components}")
+        if not 0 <= self.dropout < 1:
+            raise InputError(f"head.dropout: expected 0 up to but not 1, got {self.dropout}")
+
+    def output(self) -> Output:
+        """What the network says of a step."""
+        kinds: dict[str, Callable[[], Output]] = {
+            "quantile": lambda: Quantiles(self.quantiles),
+            "absolute": lambda: Point(squared=False),
+            "squared": lambda: Point(squared=True),
+            "student": Student,
+            "negative-binomial": NegativeBinomial,
+            "mixture": lambda: Mixture(self.components),
+        }
+        return kinds[self.error]()
+
+
+class Forecast(Head):
+    """Reads each of a window's last ``h`` steps, those that are forecast, off the trunk's output at that step.
+
+    The network says how far y is from the window's base, in the window's spread (``modalities/_scales.py``); the trunk
+    has read the history and gone on over the steps to come with what is known of them. After the training the
+    intervals are calibrated on the validation rows: each level's end is moved by the quantile of how far, in spreads,
+    true values lay outside (conformalised quantile regression, Romano et al. 2019, https://arxiv.org/abs/1905.03222).
+    """
+
+    config = ForecastConfig
+    optional = ("unique_id", "ds", "past", "future", "static")
+    objective = Objective("mase", maximise=False)
+    modality: Panel
+
+    def __init__(
+        self, config: ForecastConfig, width: int, known: dict[str, Any], modality: Modality, encoder: nn.Module
+    ) -> None:
+        super().__init__(config, width, known, modality, encoder)
+        if not isinstance(modality, Panel):
+            raise InputError("head forecast: expected the modality panel")
+        self.settings, self.known = config, known
+        self.horizon = int(known["horizon"])
+        self.floor = float(known["floor"]) if known["floor"] is not None else -np.inf
+        self.spoken = config.output()
+        self.dropout = nn.Dropout(config.dropout)
+        self.output = nn.Linear(width, self.spoken.size)
+        nn.init.zeros_(self.output.bias)
+        self.levels = np.array(config.quantiles)
+        # How far each level's value is moved at each step, in spreads.
+        self.register_buffer("moved", torch.zeros(len(self.levels), self.horizon))
+        self.moved: Tensor
+
+    @classmethod
+    def learn(cls, config: ForecastConfig, frame: "pd.DataFrame") -> dict[str, Any]:
+        """The horizon, and 0 as the floor of data that never are below it."""
+        windows: list[Window] = list(frame["y"])
+        least = min(float(np.nanmin(window.wanted)) for window in windows)
+        counts = config.error == "negative-binomial"
+        if counts and (least < 0 or any((window.wanted % 1 > 0).any() for window in windows)):
+            raise InputError("head.error=negative-binomial: expected counts, but y has other numbers than 0, 1, 2, ...")
+        return {"horizon": windows[0].horizon, "floor": 0.0 if least >= 0 else None}
+
+    def targets(self, frame: "pd.DataFrame", where: str) -> Futures:
+        return Futures(self.modality, list(frame["y"]), self.spoken.counts)
+
+    def given(self, features: Ragged) -> Tensor:
+        """features: [N, F]. Returns what is said of the steps to come, [B, h, size]."""
+        places = features.offsets[1:, None] + torch.arange(-self.horizon, 0, device=features.offsets.device)
+        return self.output(self.dropout(features.values[places]))  # type: ignore[no-any-return]
+
+    def loss(self, features: Ragged, last: Tensor, targets: Future) -> tuple[Tensor, Tensor]:
+        nats = self.spoken.loss(self.given(features), targets.wanted.to(last.dtype), targets.unit.to(last.dtype))
+        there = targets.there
+        return torch.where(there, nats, 0).sum(), there.sum().clamp(min=1)
+
+    def said_of(self, windows: Sequence[Window], given: Tensor, *, calibrated: bool = True) -> Numbers:
+        """given: [B, h, size]. Returns the levels' values of y, [B, h, L]."""
+        values, scales = self.scaled(windows, given), self.modality.scales.of(windows)
+        if calibrated:
+            values = np.sort(values + self.moved.double().cpu().numpy().T, axis=-1)
+        found = scales.back(scales.ahead()[..., None] + scales.spread[:, None, None] * values)
+        return np.maximum(found, self.floor)
+
+    def scaled(self, windows: Sequence[Window], given: Tensor) -> Numbers:
+        """The levels' values before calibration, as differences to the base in spreads, [B, h, L]."""
+        given = given.detach().cpu()
+        values = self.spoken.quantiles(given, self.levels, units(windows))
+        if not self.spoken.counts:
+            return values
+        scales = self.modality.scales.of(windows)
+        return (scales.forward_ahead(values) - scales.ahead()[..., None]) / scales.spread[:, None, None]
+
+    def calibrate(self, meter: Meter) -> bool:
+        """Moves the levels' values until they hold their share of the rows that ``meter`` has counted."""
+        if not self.settings.conformal:
+            return False
+        assert isinstance(meter, ForecastMeter)
+        windows, given = meter.windows, meter.given()
+        values = self.scaled(windows, given)
+        wanted = self.modality.ahead(windows)
+        apart = len({(id(window.line), window.origin // self.horizon) for window in windows})
+        for low in range(len(self.levels) // 2):
+            high = len(self.levels) - 1 - low
+            share = self.levels[high] - self.levels[low]
+            outside = np.maximum(values[..., low] - wanted, wanted - values[..., high])
+            by = torch.from_numpy(_widths(outside, float(share)))
+            # A few windows, or many that overlap, are no proof that the network is less sure than it could be.
+            by = by if apart >= ENOUGH else by.clamp(min=0)
+            self.moved[low], self.moved[high] = -by, by
+        return True
+
+    def decode(self, features: Ragged, last: Tensor) -> list[dict[str, Any]]:
+        """What the network says of each step, [h][size]; ``placed`` makes values of y of it."""
+        return [{"given": row} for row in self.given(features).tolist()]
+
+    def placed(self, row: Any, result: dict[str, Any]) -> dict[str, Any]:
+        """id, times, the value of each step and those of each level."""
+        values = self.said_of([row], torch.tensor([result["given"]], dtype=torch.float64))[0]
+        times = row.line.times[row.origin : row.end]
+        return {
+            "id": row.line.id,
+            "times": [str(t).replace("T", " ") if times.dtype.kind == "M" else int(t) for t in times],
+            "forecast": values[:, len(self.levels) // 2].tolist(),
+            "quantiles": {f"{level:g}": values[:, i].tolist() for i, level in enumerate(self.levels)},
+        }
+
+    def meter(self) -> Meter:
+        return ForecastMeter(self, quick=False)
+
+    def validation_meter(self) -> Meter:
+        return ForecastMeter(self, quick=True)
+
+
+def _widths(outside: Numbers, share: float) -> Numbers:
+    """outside: [B, h], how far true values lay outside, below 0 for inside, NaN for none. Returns [h].
+
+    The k-th smallest, k = share * (n + 1) rounded up, of each step's own, or of all steps' where those are few.
+    """
+    counts = (~np.isnan(outside)).sum(0)
+    groups = [outside[:, step] for step in range(outside.shape[1])] if counts.min() >= ENOUGH else [outside]
+    found = []
+    for group in groups:
+        there = np.sort(group[~np.isnan(group)])
+        place = int(np.ceil(share * (len(there) + 1))) - 1
+        found.append(there[min(place, len(there) - 1)] if len(there) else 0.0)
+    return np.broadcast_to(found, outside.shape[1]).copy()

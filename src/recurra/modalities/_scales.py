@@ -1,0 +1,188 @@
+"""The scale of each window: what it is standardised by, what its forecast is a difference to, and in which unit.
+
+A forecast is ``base + spread * network``: the base is what one would say without a network, the spread how wrong that
+has been on average in the window. With ``ratio`` all of this is done with logarithms from which the window's seasonal
+factors are taken (the seasonal ratios of ES-RNN, Smyl 2020, https://doi.org/10.1016/j.ijforecast.2019.03.017, here
+from the window alone).
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from recurra.errors import DataError
+from recurra.timeline import Numbers, Window
+
+Places = NDArray[np.int64]
+At = Callable[[Places], Numbers]
+TINY = 1e-9
+
+
+@dataclass(frozen=True)
+class Scales:
+    """kind: window, series or ratio. around: season, last or mean. series: mean and deviation of each that is known."""
+
+    kind: str
+    around: str
+    season: int
+    series: Mapping[str, Sequence[float]]
+
+    def of(self, windows: Sequence[Window]) -> "WindowScales":
+        """Of each window its own."""
+        count = len(windows)
+        mean, deviation, spread = np.zeros(count), np.ones(count), np.ones(count)
+        factors = np.zeros((count, self.season)) if self.kind == "ratio" else None
+        for i, window in enumerate(windows):
+            z = window.history
+            if factors is not None:
+                if (z <= 0).any():
+                    raise DataError(
+                        f"series {window.line.id}, step {window.start + int((z <= 0).argmax()) + 1}: "
+                        f"{z[(z <= 0).argmax()]:g} is not positive, as modality.scale=ratio needs; use "
+                        "modality.scale=window"
+                    )
+                z = np.log(z)
+                factors[i] = seasonal_factors(z, window.start, self.season)
+                z = z - factors[i][np.arange(window.start, window.origin) % self.season]
+            there = z[~np.isnan(z)]
+            known = self.series.get(window.line.id)
+            if known is not None:
+                mean[i], deviation[i] = known
+            elif len(there):
+                mean[i], deviation[i] = there.mean(), there.std()
+            spread[i] = self._spread(z, there)
+            # Of a constant window nothing is known but its size.
+            least = TINY + 1e-6 * abs(mean[i])
+            deviation[i] = deviation[i] if deviation[i] > least else max(abs(mean[i]) * 0.01, least)
+            spread[i] = spread[i] if spread[i] > least else deviation[i]
+        return WindowScales(self, windows, mean, deviation, spread, factors)
+
+    def _spread(self, z: Numbers, there: Numbers) -> float:
+        """Mean absolute error of the base over the window."""
+        if self.around == "mean":
+            return float(np.abs(there - there.mean()).mean()) if len(there) else 0.0
+        apart = self.season if self.around == "season" else 1
+        for lag in dict.fromkeys((apart, 1)):
+            errors = np.abs(z[lag:] - z[:-lag])
+            errors = errors[~np.isnan(errors)]
+            if len(errors):
+                return float(errors.mean())
+        return 0.0
+
+
+@dataclass(frozen=True)
+class WindowScales:
+    """mean, deviation, spread: [B]. factors: [B, season] logarithms, where there are any."""
+
+    scales: Scales
+    windows: Sequence[Window]
+    mean: Numbers
+    deviation: Numbers
+    spread: Numbers
+    factors: Numbers | None
+
+    def __getitem__(self, rows: NDArray[np.int64]) -> "WindowScales":
+        """Those of some of the windows."""
+        parts = (self.mean[rows], self.deviation[rows], self.spread[rows])
+        windows = [self.windows[row] for row in rows]
+        return WindowScales(self.scales, windows, *parts, None if self.factors is None else self.factors[rows])
+
+    @property
+    def described(self) -> Numbers:
+        """[B, 3]: how large, how wide and how well known by its base each window is, as logarithms."""
+        size = np.sign(self.mean) * np.log1p(np.abs(self.mean))
+        return np.stack([size, np.log(self.deviation), np.log(self.spread / self.deviation)], axis=1)
+
+    def at(self, row: Places, apart: int = 0) -> At:
+        """row: [N], a window each. What gives the scaled values at places [N] of their series; NaN at place -1.
+
+        apart: where one is missing it is the one so many steps before.
+        """
+        windows, lines = self.windows, {id(w.line): w.line for w in self.windows}
+        offsets, total = {}, 0
+        for key, line in lines.items():
+            offsets[key], total = total, total + len(line.y)
+        y = np.concatenate([line.carried(apart) if apart else line.y for line in lines.values()])
+        shift = np.array([offsets[id(w.line)] for w in windows])[row]
+
+        def values(places: Places) -> Numbers:
+            found = np.where(places < 0, np.nan, y[np.maximum(places, 0) + shift])
+            return self.forward(found, row, places)
+
+        return values
+
+    def forward(self, y: Numbers, row: Places, places: Places) -> Numbers:
+        """y as it is scaled: itself, or its logarithm without the season's factor."""
+        if self.factors is None:
+            return y
+        with np.errstate(invalid="ignore", divide="ignore"):
+            return np.asarray(np.log(y) - self.factors[row, places % self.scales.season])
+
+    def standard(self, z: Numbers, row: Places) -> Numbers:
+        return np.asarray((z - self.mean[row]) / self.deviation[row])
+
+    def bases(self, row: Places, step: Places, origin: Places) -> Numbers:
+        """[N], as scaled: what is said of each step without a network; the window's mean where there is nothing."""
+        found = self.mean[row]
+        if self.scales.around == "mean":
+            return found
+        apart = self.scales.season if self.scales.around == "season" else 1
+        places = seen(step, origin, apart)
+        for lag in dict.fromkeys((1, apart)):  # a series that is younger than a season has its last value
+            at = places if lag == apart else np.minimum(step, origin) - 1
+            z = self.at(row, lag)(at)
+            found = np.where(np.isfinite(z), z, found)
+        return found
+
+    def ahead(self) -> Numbers:
+        """[B, h], the bases of the steps that are forecast."""
+        count, horizon = len(self.windows), self.windows[0].horizon
+        origins = np.repeat([window.origin for window in self.windows], horizon)
+        row = np.repeat(np.arange(count), horizon)
+        return self.bases(row, origins + np.tile(np.arange(horizon), count), origins).reshape(count, horizon)
+
+    def forward_ahead(self, y: Numbers) -> Numbers:
+        """y: [B, h, L], of the steps that are forecast. Returns it as scaled."""
+        if self.factors is None:
+            return y
+        with np.errstate(invalid="ignore", divide="ignore"):
+            return np.asarray(np.log(y) - self._factors_ahead()[..., None])
+
+    def _factors_ahead(self) -> Numbers:
+        """[B, h]"""
+        assert self.factors is not None
+        places = np.array([w.origin for w in self.windows])[:, None] + np.arange(self.windows[0].horizon)
+        return np.take_along_axis(self.factors, places % self.scales.season, axis=1)
+
+    def back(self, z: Numbers) -> Numbers:
+        """z: [B, h, L] as scaled. Returns y."""
+        return z if self.factors is None else np.asarray(np.exp(z + self._factors_ahead()[..., None]))
+
+
+def seen(step: Places, origin: Places, lag: int) -> Places:
+    """[N], the latest step before the origin that lies whole lags before each step; -1: none."""
+    back = np.maximum(1, -(-(step - origin + 1) // lag))
+    return np.asarray(np.maximum(step - back * lag, -1))
+
+
+def seasonal_factors(z: Numbers, start: int, season: int) -> Numbers:
+    """[season], by (step % season): how far each place in the season lies from the mean over one season around it.
+
+    z: from step ``start`` on. Zeros where there are less than two seasons. They add up to 0.
+    """
+    if season < 2 or len(z) < 2 * season:
+        return np.zeros(season)
+    there = np.where(np.isnan(z), 0, z)
+    sums, counts = (np.concatenate([[0.0], x.cumsum()]) for x in (there, (~np.isnan(z)).astype(float)))
+    weights = np.maximum(counts[season:] - counts[:-season], 1)
+    means = (sums[season:] - sums[:-season]) / weights
+    if season % 2 == 0:
+        means = (means[1:] + means[:-1]) / 2
+    middle = np.arange(len(means)) + season // 2
+    rest, place = z[middle] - means, (start + middle) % season
+    good = ~np.isnan(rest)
+    total = np.bincount(place[good], rest[good], minlength=season)
+    found = total / np.maximum(np.bincount(place[good], minlength=season), 1)
+    return np.asarray(found - found.mean())
