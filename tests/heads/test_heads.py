@@ -175,21 +175,11 @@ def test_learns_to_fit_four_rows(case):
     assert losses[-1] < 0.3 * losses[0]
 
 
-def test_a_label_is_explained_by_its_log_odds_and_a_number_in_its_own_unit():
+def test_a_label_is_explained_by_its_log_odds():
     (found,) = (net := model("category")).predict(TEXTS[:1], explain=True)
     assert found["score"] == pytest.approx(math.log(found["probability"] / (1 - found["probability"])))
     assert found["tokens"] == ["a", "good", "film"]
     assert found["baseline"] == pytest.approx(net.predict([""], explain=True)[0]["baseline"], abs=2)
-    for found in model("number").predict(rows_of("number"), explain=True):
-        assert found["score"] == pytest.approx(found["number"])
-        assert "tokens" not in found
-
-
-def test_the_baseline_of_a_series_is_the_mean_of_the_training_data():
-    net = model("number", ROLES.assign(series=[[1.0, 5.0], [3.0], [], [2.0, 4.0, 3.0]]), **{"trunk.embedding": 9})
-    (found,) = net.predict([[3.0, 3.0, 3.0, 3.0]], explain=True)
-    assert found["contributions"] == [0.0] * 4
-    assert found["score"] == found["baseline"]
 
 
 def test_a_text_of_ten_thousand_words_is_explained():
