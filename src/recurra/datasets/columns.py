@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from recurra.datasets import windows
+from recurra.datasets import spans
 from recurra.datasets.tables import HEADER_HINT, frame_of
 from recurra.datasets.turns import with_earlier
 from recurra.errors import DataError, InputError, UnknownNameError
@@ -110,13 +110,13 @@ def _with_series(
         known = familiar.get("series")
         if known in order or _usual(table, "series", order, roles):
             return table
-        ends = [column for span in (known or "").split(",") for column in span.split(":")]
-        if windows.is_span(order, known) and set(ends) <= set(order):
+        ends = [column for one in (known or "").split(",") for column in one.split(":")]
+        if spans.is_span(order, known) and set(ends) <= set(order):
             wanted = known
         else:
             others = {columns.get(role) or familiar.get(role) or _usual(table, role, order, roles) for role in roles}
-            wanted = windows.guessed(table, [column for column in others if column])
-    return windows.joined(table, name, wanted) if wanted and windows.is_span(order, wanted) else table
+            wanted = spans.guessed(table, [column for column in others if column])
+    return spans.joined(table, name, wanted) if wanted and spans.is_span(order, wanted) else table
 
 
 def _choose(
