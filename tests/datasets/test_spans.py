@@ -30,19 +30,21 @@ def test_several_spans_are_channels() -> None:
 
 
 def test_a_table_of_numbers_is_guessed_to_be_windows_and_known_again() -> None:
-    table = {name: values for name, values in WIDE.items() if name != "who"}
+    table = {**{f"t{i}": [f"{i}.5", "" if i > 2 else 1] for i in range(8)}, "label": ["up", "down"]}
     found = rows(table)
-    assert found.columns == {"series": "t1:t3", "label": "label"}
-    assert "series is column 't1:t3'" in found.notes[0]
+    assert found.columns == {"series": "t0:t7", "label": "label"}
+    assert "series is column 't0:t7'" in found.notes[0]
     alone = rows_of(frame_of(table), "f.csv", ("series",), {}, found.columns)
-    assert [len(row) for row in alone.frame["series"]] == [3, 1]
+    assert [len(row) for row in alone.frame["series"]] == [8, 3]
     assert alone.notes == []
 
 
 def test_a_frame_of_numbers_is_read_as_it_is() -> None:
-    frame = pd.DataFrame(np.arange(6.0).reshape(2, 3), columns=["a", "b", "c"]).assign(y=["u", "v"])
+    frame = pd.DataFrame(np.arange(16.0).reshape(2, 8), columns=list("abcdefgh")).assign(y=["u", "v"])
     found = rows({str(name): list(frame[name]) for name in frame})
-    assert found.frame["series"].iloc[1].tolist() == [[3.0], [4.0], [5.0]]
+    assert found.frame["series"].iloc[1].tolist() == [[float(i)] for i in range(8, 16)]
+    with pytest.raises(InputError, match="which column is the series"):
+        rows({"time": [0, 1], "ax": [0.5, 0.25], "label": ["u", "v"]})
 
 
 def test_what_does_not_fit_is_named() -> None:

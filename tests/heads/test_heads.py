@@ -51,8 +51,8 @@ def rows_of(head: str) -> list[Any]:
     return list(ROLES[task_of(head).roles[0]])
 
 
-def model(head: str, frame: pd.DataFrame = ROLES, task: str = "", **settings: object) -> Model:
-    task = TASKS.get(task) if task else task_of(head)
+def model(head: str, frame: pd.DataFrame = ROLES, **settings: object) -> Model:
+    task = task_of(head)
     config = override(defaults(task), {"trunk.hidden": 6, **SMALL.get(head, {}), **settings})
     if task.input == "text":
         config = override(config, {"modality.min_count": 1})
@@ -201,24 +201,11 @@ def test_learns_to_fit_four_rows(case):
     assert losses[-1] < 0.3 * losses[0]
 
 
-def test_a_label_is_explained_by_its_log_odds_and_a_number_in_its_own_unit():
+def test_a_label_is_explained_by_its_log_odds():
     (found,) = (net := model("category")).predict(TEXTS[:1], explain=True)
     assert found["score"] == pytest.approx(math.log(found["probability"] / (1 - found["probability"])))
     assert found["tokens"] == ["a", "good", "film"]
     assert found["baseline"] == pytest.approx(net.predict([""], explain=True)[0]["baseline"], abs=2)
-    for task in ("rating", "regression"):
-        rows = list(ROLES[TASKS.get(task).roles[0]])
-        for found in model("number", task=task).predict(rows, explain=True):
-            assert found["score"] == pytest.approx(found["number"])
-            assert ("tokens" in found) == (task == "rating")
-
-
-def test_the_baseline_of_a_series_is_the_mean_of_the_training_data():
-    frame = ROLES.assign(series=[[1.0, 5.0], [3.0], [], [2.0, 4.0, 3.0]])
-    net = model("number", frame, task="regression", **{"trunk.embedding": 9})
-    (found,) = net.predict([[3.0, 3.0, 3.0, 3.0]], explain=True)
-    assert found["contributions"] == [0.0] * 4
-    assert found["score"] == found["baseline"]
 
 
 def test_a_text_of_ten_thousand_words_is_explained():

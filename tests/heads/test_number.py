@@ -10,7 +10,9 @@ from torch import nn
 from recurra.errors import DataError, InputError
 from recurra.heads.number import Number, NumberConfig
 from recurra.modalities.series import Series, SeriesConfig
+from recurra.model import Model, ModelConfig
 from recurra.sequences import Ragged
+from recurra.trunk import TrunkConfig
 
 FRAME = pd.DataFrame({"series": [[1.0]] * 4, "number": [10.0, 20.0, 30.0, 60.0]}, dtype=object)
 
@@ -89,3 +91,18 @@ def test_what_cannot_be_learnt_or_set_is_refused() -> None:
         Number.learn(NumberConfig(), pd.DataFrame({"number": [3.0, 3.0]}))
     with pytest.raises(InputError, match=r"head\.level: expected a share between 0 and 1, got 1"):
         NumberConfig(level=1.0)
+
+
+def test_an_explanation_is_in_the_numbers_own_unit_and_begins_at_the_mean_of_the_series() -> None:
+    rows = [[1.0, 5.0], [3.0], [], [2.0, 4.0, 3.0]]
+    config = ModelConfig("series", "number", SeriesConfig(), TrunkConfig(hidden=6, embedding=9), NumberConfig())
+    net = Model(config, Series.fit(SeriesConfig(), rows), Number.learn(NumberConfig(), FRAME)).double()
+    mean, *others = net.predict([[3.0] * 4, *rows], explain=True)
+    assert mean["contributions"] == [0.0] * 4
+    assert mean["score"] == mean["baseline"]
+    for found, row in zip(others, rows, strict=True):
+        assert "tokens" not in found
+        assert len(found["contributions"]) == len(row)
+        assert found["score"] == pytest.approx(found["number"])
+        assert sum(found["contributions"]) == pytest.approx(found["score"] - found["baseline"], abs=1e-3)
+    assert others[0]["contributions"] != [0.0, 0.0]

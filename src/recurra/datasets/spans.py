@@ -1,12 +1,16 @@
 """Series whose steps stand side by side, a column each, as tables of windows mostly have them."""
 
 from collections.abc import Collection, Sequence
+from numbers import Real
 from typing import TYPE_CHECKING, Any
 
 from recurra.errors import DataError, UnknownNameError
 
 if TYPE_CHECKING:
     import pandas as pd
+
+# A table with fewer columns of numbers is rather one of a step a row, which is no table of windows.
+LEAST_GUESSED = 8
 
 
 def joined(table: "pd.DataFrame", name: str, spans: str) -> "pd.DataFrame":
@@ -37,10 +41,10 @@ def joined(table: "pd.DataFrame", name: str, spans: str) -> "pd.DataFrame":
 
 
 def guessed(table: "pd.DataFrame", others: Collection[str]) -> str | None:
-    """The span of all columns but ``others``, where they are several, stand together and hold nothing but numbers."""
+    """The span of all columns but ``others``, where they are many, stand together and hold nothing but numbers."""
     left = [column for column in table.columns if column not in others]
     order = list(table.columns)
-    if len(left) < 2 or order.index(left[-1]) - order.index(left[0]) + 1 != len(left):
+    if len(left) < LEAST_GUESSED or order.index(left[-1]) - order.index(left[0]) + 1 != len(left):
         return None
     numeric = all(_is_number(value) for column in left for value in table[column])
     return f"{left[0]}:{left[-1]}" if numeric else None
@@ -80,6 +84,6 @@ def _is_missing(value: Any) -> bool:
 
 def _is_number(value: Any) -> bool:
     try:
-        return _is_missing(value) or float(value) is not None
-    except (TypeError, ValueError):
+        return _is_missing(value) or (isinstance(value, str | Real) and float(value) is not None)
+    except ValueError:
         return False

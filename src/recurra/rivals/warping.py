@@ -18,8 +18,9 @@ class Warping(Rival):
     """The answer of the nearest known series by dynamic time warping (Sakoe & Chiba 1978,
     https://doi.org/10.1109/TASSP.1978.1163055), the usual yardstick of series classification.
 
-    A row is an array [T, I]. Channels are scaled by mean and deviation over the known rows and warped together; there
-    is no limit to the warping, and so nothing to be tuned. None for empty series, and where more than a thousand
+    A row is an array [T, I]. Channels are taken as they are and warped together, as the archives' own figures for it
+    are made (Shokoohi-Yekta et al. 2017, https://doi.org/10.1007/s10618-016-0455-0); there is no limit to the warping,
+    and so nothing to be tuned. None for empty series, and where more than a thousand
     million numbers would have to be compared.
 
     >>> up, down = np.arange(4.0)[:, None], np.arange(4.0)[::-1, None]
@@ -49,14 +50,11 @@ def _nearest(known: Sequence[Series], asked: Sequence[Series]) -> NDArray[np.int
         return None
     if float(sum(map(len, known))) * sum(map(len, asked)) * known[0].shape[1] > MOST:
         return None
-    joined = np.concatenate(known)
-    mean, deviation = joined.mean(0, dtype=np.float64), joined.std(0, dtype=np.float64)
-    scale = np.where(deviation > 0, deviation, 1.0)
     lengths = np.array(list(map(len, known)))
-    padded = np.zeros((len(known), lengths.max(), len(mean)))
+    padded = np.zeros((len(known), lengths.max(), known[0].shape[1]))
     for row, series in zip(padded, known, strict=True):
-        row[: len(series)] = (series - mean) / scale
-    return np.array([distances((series - mean) / scale, padded, lengths).argmin() for series in asked])
+        row[: len(series)] = series
+    return np.array([distances(series, padded, lengths).argmin() for series in asked])
 
 
 def distances(one: Series, others: Series, lengths: NDArray[np.int64]) -> NDArray[np.float64]:
