@@ -146,8 +146,8 @@ def test_covariates_of_the_past_and_the_future() -> None:
     assert (p[-3:] == 0).all()  # the step before was the last one known
     assert (f.diff() > 0).all()
     assert (seen[:, -1] == 1).all()
-    other = Window(Timeline("b", *[getattr(series, n) for n in ("times", "y", "past", "future")], ("new",), series.names),
-                   20, 4, 6)  # fmt: skip
+    unseen = Timeline("b", series.times, series.y, past, future, ("new",), series.names)
+    other = Window(unseen, 20, 4, 6)
     assert (modality.encode(other)[:, -1] == 0).all()
     with pytest.raises(InputError, match="series b: expected past covariates p, as in training, got none"):
         modality.encode(Window(line([1.0] * 30, "b"), 20, 4, 6))
