@@ -1,4 +1,4 @@
-"""Load and oil temperature of an electricity transformer, each hour: ETTh1, as the Informer paper has them.
+"""Load and oil temperature of a transformer, each hour: ETTh1, divided and scaled as in the Informer paper.
 
 Twelve months to train on, four to validate and four to test; each of the seven columns is a series of its own,
 standardised by its mean and deviation over the twelve months, so that errors are those that papers print. Zhou et al.
