@@ -216,7 +216,7 @@ def test_meter_counts_the_same_as_by_hand() -> None:
     assert metrics["mae"] == pytest.approx(np.abs(found - wanted).mean())
     assert metrics["rmse"] == pytest.approx(np.sqrt(((found - wanted) ** 2).mean()))
     assert metrics["smape"] == pytest.approx((200 * np.abs(found - wanted) / (np.abs(found) + np.abs(wanted))).mean())
-    beside = meter.beside(frame)
+    beside = meter.beside(frame, None)
     assert list(beside) == ["naive", "seasonal naive", "drift"]
     best = min(errors["mae"] for errors in beside.values())
     assert ("does not beat" in meter.details(frame)["verdict"]) == (metrics["mae"] >= best)
