@@ -248,7 +248,7 @@ class Model(nn.Module):
     def _measure(self, meter: Meter, batch: Batch, state: State | None) -> State:
         targets = None if batch.targets is None else batch.targets.to(self.device)
         inputs = self.head.reads(batch.inputs.to(self.device), targets)
-        features, last, state = self.features(inputs, state if batch.carry else None)
+        features, last, state = self.head.through(self.features, inputs, state if batch.carry else None)
         meter.update(features, last, targets, batch.rows)
         return state
 
@@ -265,7 +265,7 @@ class Model(nn.Module):
         """
         for batch in Separate(self.sequences(rows), None, EVALUATION_TOKENS, shuffle=False).epoch(0, 0):
             given = batch.inputs.to(self.device)
-            features, last, _ = self.features(given)
+            features, last, _ = self.head.through(self.features, given, None)
             assert batch.rows is not None
             yield batch.rows, given, features, last
 

@@ -1,5 +1,7 @@
 """What a forecast says: outputs, their likelihoods and quantiles; scales; figures beside those of naive ones."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -228,3 +230,43 @@ def test_settings_that_make_no_sense_are_refused() -> None:
             ForecastConfig(quantiles=wrong)
     with pytest.raises(InputError, match="expected counts"):
         Forecast.learn(ForecastConfig(error="negative-binomial"), windows(3, 0.5))
+
+
+@pytest.mark.parametrize("error", ["quantile", "absolute", "student", "mixture"])
+def test_step_by_step_it_forecasts_what_it_was_shown(error: str) -> None:
+    torch.manual_seed(0)
+    frame = windows()
+    net = model(frame, **{"head.error": error, "head.form": "shifted", "head.paths": 20})
+    (batch,) = net.batches(frame, "x", tokens=10_000, truncation=0, shuffle=False).epoch(0, 0)
+    net.train()
+    optimizer, losses = torch.optim.Adam(net.parameters(), 0.02), []
+    for _ in range(25):
+        total, count, _ = net(batch.inputs, batch.targets, None)
+        optimizer.zero_grad()
+        (total / count).backward()
+        optimizer.step()
+        losses.append(float(total.detach() / count))
+    assert losses[-1] < losses[0] - 0.05
+    net.eval()
+    together, (alone,) = net.predict(list(frame["y"])), net.predict([frame["y"].iloc[3]])
+    np.testing.assert_allclose(together[3]["forecast"], alone["forecast"], rtol=1e-4)
+    values = np.array(list(alone["quantiles"].values()))
+    assert (np.diff(values, axis=0) >= -1e-9).all()
+    assert ((values[-1] - values[0])[-1] > 0) == (error != "absolute")
+
+
+def test_a_path_of_certain_steps_is_what_teacher_forcing_says() -> None:
+    torch.manual_seed(0)
+    frame = windows(2)
+    net = model(frame, **{"head.error": "absolute", "head.form": "shifted", "head.paths": 1})
+    (batch,) = net.batches(frame, "x", tokens=10_000, truncation=0, shuffle=False).epoch(0, 0)
+    with net.evaluating():
+        features, _, _ = net.head.through(net.features, batch.inputs, None)
+        path = net.head.given(features)[..., 0]
+    # Shown its own path as the truth it says the same path again.
+    net.train()
+    shown = net.head.reads(batch.inputs, replace(batch.targets, wanted=path, there=torch.ones_like(path, dtype=bool)))
+    net.eval()
+    y, _, _ = net.features(shown)
+    places = y.offsets[1:, None] + torch.arange(-4, 0)
+    torch.testing.assert_close(net.head.output(y.values[places])[..., 0], path, atol=1e-5, rtol=1e-4)

@@ -28,8 +28,12 @@ class Output(ABC):
         """given: [..., size]. wanted: [...]. unit: broadcast to them. Returns [...]."""
 
     @abstractmethod
+    def at(self, given: Tensor, level: Numbers, unit: Numbers) -> Numbers:
+        """given: [..., size]. level, unit: broadcast to [...]. Returns the level's value, [...]."""
+
     def quantiles(self, given: Tensor, levels: Numbers, unit: Numbers) -> Numbers:
-        """[..., L] in rising order."""
+        """Every level's value, [..., L]."""
+        return self.at(given[..., None, :], levels, unit[..., None])
 
 
 class Point(Output):
@@ -44,8 +48,9 @@ class Point(Output):
         error = given[..., 0] - wanted
         return error.square() / 2 if self.squared else error.abs()
 
-    def quantiles(self, given: Tensor, levels: Numbers, unit: Numbers) -> Numbers:
-        return np.repeat(_numbers(given), len(levels), axis=-1)
+    def at(self, given: Tensor, level: Numbers, unit: Numbers) -> Numbers:
+        value = _numbers(given)[..., 0]
+        return np.broadcast_to(value, np.broadcast_shapes(value.shape, level.shape)).copy()
 
 
 class Quantiles(Output):
@@ -59,13 +64,17 @@ class Quantiles(Output):
         level = given.new_tensor(self.levels)
         return 2 * torch.maximum(level * error, (level - 1) * error).mean(-1)
 
-    def quantiles(self, given: Tensor, levels: Numbers, unit: Numbers) -> Numbers:
+    def at(self, given: Tensor, level: Numbers, unit: Numbers) -> Numbers:
         """Between two of its levels on a straight line."""
         values = np.sort(_numbers(given), axis=-1)
-        place = np.interp(levels, self.levels, np.arange(self.size))
+        place = np.interp(level, self.levels, np.arange(self.size))
+        shape = np.broadcast_shapes(values.shape[:-1], place.shape)
+        values, place = np.broadcast_to(values, (*shape, self.size)), np.broadcast_to(place, shape)
         low = np.minimum(place.astype(int), self.size - 1)
-        high, share = np.minimum(low + 1, self.size - 1), place - low
-        return np.asarray(values[..., low] * (1 - share) + values[..., high] * share)
+        below, above = (
+            np.take_along_axis(values, at[..., None], -1)[..., 0] for at in (low, np.minimum(low + 1, self.size - 1))
+        )
+        return np.asarray(below + (above - below) * (place - low))
 
 
 class Student(Output):
@@ -82,11 +91,11 @@ class Student(Output):
         distribution = torch.distributions.StudentT(freedom, place, scale, validate_args=False)
         return -distribution.log_prob(wanted)  # type: ignore[no-any-return, no-untyped-call]
 
-    def quantiles(self, given: Tensor, levels: Numbers, unit: Numbers) -> Numbers:
+    def at(self, given: Tensor, level: Numbers, unit: Numbers) -> Numbers:
         from scipy.special import stdtrit
 
-        place, scale, freedom = (_numbers(x)[..., None] for x in self._parameters(given))
-        return np.asarray(place + scale * stdtrit(freedom, levels))
+        place, scale, freedom = map(_numbers, self._parameters(given))
+        return np.asarray(place + scale * stdtrit(freedom, level))
 
 
 class NegativeBinomial(Output):
@@ -104,11 +113,11 @@ class NegativeBinomial(Output):
         whole = torch.lgamma(wanted + size) - torch.lgamma(size) - torch.lgamma(wanted + 1)
         return -(whole + size * -torch.log1p(extra * mean) + wanted * (torch.log(mean) - torch.log(mean + size)))
 
-    def quantiles(self, given: Tensor, levels: Numbers, unit: Numbers) -> Numbers:
+    def at(self, given: Tensor, level: Numbers, unit: Numbers) -> Numbers:
         from scipy.stats import nbinom
 
-        mean, extra = (_numbers(x)[..., None] for x in self._parameters(given, torch.as_tensor(unit)))
-        return np.asarray(nbinom.ppf(levels, 1 / extra, 1 / (1 + extra * mean)))
+        mean, extra = map(_numbers, self._parameters(given, torch.as_tensor(unit)))
+        return np.asarray(nbinom.ppf(level, 1 / extra, 1 / (1 + extra * mean)))
 
 
 class Mixture(Output):
@@ -128,15 +137,15 @@ class Mixture(Output):
         squares = ((wanted[..., None] - place) / scale).square() / 2
         return -(weight - squares - scale.log() - math.log(math.tau) / 2).logsumexp(-1)
 
-    def quantiles(self, given: Tensor, levels: Numbers, unit: Numbers) -> Numbers:
-        """By bisection between where the outermost components have them."""
-        weight, place, scale = (x.double()[..., None, :] for x in self._parameters(given))
-        level = torch.as_tensor(levels)
-        normal = torch.special.ndtri(level)[:, None]
-        low, high = ((place + scale * normal).amin(-1), (place + scale * normal).amax(-1))
+    def at(self, given: Tensor, level: Numbers, unit: Numbers) -> Numbers:
+        """By bisection between where the outermost components have it."""
+        weight, place, scale = (x.double() for x in self._parameters(given))
+        wanted = torch.as_tensor(level, dtype=torch.float64)
+        ends = place + scale * torch.special.ndtri(wanted)[..., None]
+        low, high = ends.amin(-1), ends.amax(-1)
         for _ in range(BISECTIONS):
             middle = (low + high) / 2
-            below = (weight.exp() * torch.special.ndtr((middle[..., None] - place) / scale)).sum(-1) < level
+            below = (weight.exp() * torch.special.ndtr((middle[..., None] - place) / scale)).sum(-1) < wanted
             low, high = torch.where(below, middle, low), torch.where(below, high, middle)
         return _numbers((low + high) / 2)
 

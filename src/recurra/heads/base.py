@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from recurra.errors import InputError
 from recurra.modalities import Modality
 from recurra.nn.pooling import Pooling
-from recurra.sequences import Ragged
+from recurra.sequences import Ragged, State
 from recurra.sequences.batches import Targets
 from recurra.trunk import TrunkConfig
 
@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 Score = Callable[[Ragged, Tensor, Tensor], Tensor]
 # Of each sequence its score, that of a sequence that says nothing, and what each step adds to it.
 Contributions = Callable[[Score], list[dict[str, Any]]]
+
+
+Run = Callable[[Ragged, State | None], tuple[Ragged, Tensor, State]]
 
 
 @dataclass(frozen=True)
@@ -120,6 +123,11 @@ class Head(nn.Module, ABC):
     def reads(self, inputs: Ragged, targets: Any) -> Ragged:
         """The sequences of a batch that encoder and trunk read; a head that compares them adds its targets'."""
         return inputs
+
+    def through(self, run: Run, inputs: Ragged, state: State | None) -> tuple[Ragged, Tensor, State]:
+        """What encoder and trunk make of the sequences to be evaluated: features, last ones, state. run: both of them;
+        a head whose predictions are read again calls it step by step."""
+        return run(inputs, state)
 
     @abstractmethod
     def loss(self, features: Ragged, last: Tensor, targets: Any) -> tuple[Tensor, Tensor | float]:

@@ -13,10 +13,11 @@ from recurra.errors import InputError
 from recurra.heads._forecast_meter import ForecastMeter
 from recurra.heads._futures import Future, Futures, units
 from recurra.heads._outputs import Mixture, NegativeBinomial, Output, Point, Quantiles, Student
-from recurra.heads.base import Head, Meter, Objective
+from recurra.heads._paths import fill, sampled
+from recurra.heads.base import Head, Meter, Objective, Run
 from recurra.modalities import Modality
 from recurra.modalities.panel import Panel
-from recurra.sequences import Ragged
+from recurra.sequences import Ragged, State
 from recurra.timeline import Numbers, Window
 
 if TYPE_CHECKING:
@@ -40,6 +41,10 @@ class ForecastConfig:
     )
     quantiles: tuple[float, ...] = setting(LEVELS, "levels that are learnt and measured; 0.5 among them")
     components: int = setting(3, "mixture: how many normal distributions")
+    form: Literal["horizon", "shifted"] = setting(
+        "horizon", "horizon: all steps to come at once; shifted: each step the next one, and forecasts by drawn paths"
+    )
+    paths: int = setting(100, "shifted: how many are drawn of each forecast")
     dropout: float = setting(0.0, "share of each step's vector dropped in training")
     conformal: bool = setting(
         True, "intervals are widened or narrowed until they hold their share of the held-out rows"
@@ -53,8 +58,11 @@ class ForecastConfig:
             raise InputError(f"head.quantiles: expected rising levels between 0 and 1, 0.5 among them, got {levels}")
         if any(round(1 - level, 6) not in levels for level in levels):
             raise InputError(f"head.quantiles: expected with each level its opposite, as 0.1 and 0.9, got {levels}")
-        if self.components < 1:
-            raise InputError(f"head.components: expected at least 1, got {self.components}")
+        for name in ("components", "paths"):
+            if getattr(self, name) < 1:
+                raise InputError(f"head.{name}: expected at least 1, got {getattr(self, name)}")
+        if self.form == "shifted" and self.error == "negative-binomial":
+            raise InputError("head.form=shifted: expected an error of standardised numbers, got negative-binomial")
         if not 0 <= self.dropout < 1:
             raise InputError(f"head.dropout: expected 0 up to but not 1, got {self.dropout}")
 
@@ -75,9 +83,11 @@ class Forecast(Head):
     """Reads each of a window's last ``h`` steps, those that are forecast, off the trunk's output at that step.
 
     The network says how far y is from the window's base, in the window's spread (``modalities/_scales.py``); the trunk
-    has read the history and gone on over the steps to come with what is known of them. After the training the
-    intervals are calibrated on the validation rows: each level's end is moved by the quantile of how far, in spreads,
-    true values lay outside (conformalised quantile regression, Romano et al. 2019, https://arxiv.org/abs/1905.03222).
+    has read the history and gone on over the steps to come with what is known of them. With ``form`` shifted it learns
+    at every step what the next one is, and forecasts by reading what it has drawn (Salinas et al. 2020,
+    https://arxiv.org/abs/1704.04110). After the training the intervals are calibrated on the validation rows: each
+    level's end is moved by the quantile of how far, in spreads, true values lay outside (conformalised quantile
+    regression, Romano et al. 2019, https://arxiv.org/abs/1905.03222).
     """
 
     config = ForecastConfig
@@ -94,9 +104,12 @@ class Forecast(Head):
         self.settings, self.known = config, known
         self.horizon = int(known["horizon"])
         self.floor = float(known["floor"]) if known["floor"] is not None else -np.inf
-        self.spoken = config.output()
+        self.shifted = config.form == "shifted"
+        # What the network says of a step, and what is said of it in the end: of drawn paths their quantiles.
+        self.step = config.output()
+        self.spoken = Quantiles(config.quantiles) if self.shifted else self.step
         self.dropout = nn.Dropout(config.dropout)
-        self.output = nn.Linear(width, self.spoken.size)
+        self.output = nn.Linear(width, self.step.size)
         nn.init.zeros_(self.output.bias)
         self.levels = np.array(config.quantiles)
         # How far each level's value is moved at each step, in spreads.
@@ -116,12 +129,35 @@ class Forecast(Head):
     def targets(self, frame: "pd.DataFrame", where: str) -> Futures:
         return Futures(self.modality, list(frame["y"]), self.spoken.counts)
 
+    def reads(self, inputs: Ragged, targets: Future) -> Ragged:
+        """While it learns to say the next step, every step but the first to come shows what the one before was."""
+        if not (self.shifted and self.training):
+            return inputs
+        places = (inputs.offsets[1:, None] + torch.arange(1 - self.horizon, 0, device=inputs.offsets.device)).flatten()
+        before = targets.wanted[:, :-1].flatten(), targets.there[:, :-1].flatten()
+        return inputs.with_values(fill(inputs.values, places, *before))
+
+    def through(self, run: Run, inputs: Ragged, state: State | None) -> tuple[Ragged, Tensor, State]:
+        if not self.shifted:
+            return run(inputs, state)
+        return sampled(run, self.output, self.step, inputs, self.horizon, self.settings.paths, self.levels)
+
     def given(self, features: Ragged) -> Tensor:
-        """features: [N, F]. Returns what is said of the steps to come, [B, h, size]."""
+        """features: [N, F]. Returns what is said of the steps to come, [B, h, size].
+
+        Of paths, whose quantiles stand in the features' place, these.
+        """
+        if self.shifted:
+            return features.values.unflatten(0, (len(features), self.horizon))  # type: ignore[no-untyped-call, no-any-return]
         places = features.offsets[1:, None] + torch.arange(-self.horizon, 0, device=features.offsets.device)
         return self.output(self.dropout(features.values[places]))  # type: ignore[no-any-return]
 
     def loss(self, features: Ragged, last: Tensor, targets: Future) -> tuple[Tensor, Tensor]:
+        """Over the steps to come; shifted: over all steps of the windows."""
+        if self.shifted:
+            wanted, there = targets.past.nan_to_num().to(last.dtype), ~targets.past.isnan()
+            nats = self.step.loss(self.output(self.dropout(features.values)), wanted, wanted)
+            return torch.where(there, nats, 0).sum(), there.sum().clamp(min=1)
         nats = self.spoken.loss(self.given(features), targets.wanted.to(last.dtype), targets.unit.to(last.dtype))
         there = targets.there
         return torch.where(there, nats, 0).sum(), there.sum().clamp(min=1)

@@ -86,6 +86,9 @@ class Panel(Modality):
     role = "y"
     timed = True
 
+    # Where the encoded steps have the last value, standardised, whether it is known, the base and the spread.
+    LAST, KNOWN, BASE, SPREAD = 0, 1, 3, 4
+
     def __init__(self, settings: PanelConfig, learnt: dict[str, Any]):
         """learnt: as ``fit`` finds it, plain values."""
         self.settings, self.learnt = settings, learnt
