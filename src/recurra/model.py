@@ -241,7 +241,8 @@ class Model(nn.Module):
         results: list[dict[str, Any]] = [{}] * len(rows)
         with self.evaluating():
             for which, given, features, last in self.outputs(rows):
-                found = self.head.explain(given, features, last) if explain else self.head.decode(features, last)
+                say = self.head.explain if explain else self.head.judge
+                found = say(given, features, last)
                 for row, result in zip(which.tolist(), found, strict=True):
                     results[row] = result
         if isinstance(self.modality, Tokens):

@@ -116,6 +116,10 @@ class Head(nn.Module, ABC):
     def decode(self, features: Ragged, last: Tensor) -> list[dict[str, Any]]:
         """One prediction a sequence, as plain values."""
 
+    def judge(self, inputs: Ragged, features: Ragged, last: Tensor) -> list[dict[str, Any]]:
+        """As ``decode``, by a head that holds what the network says against the sequences. inputs: as encoded."""
+        return self.decode(features, last)
+
     def explain(self, inputs: Ragged, features: Ragged, last: Tensor) -> list[dict[str, Any]]:
         """As ``decode``, each with what it rests on; InputError where that cannot be said. inputs: as encoded."""
         raise InputError(f"head {type(self).__name__.lower()}: its predictions have no explanation")
