@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from recurra import nn as nn
     from recurra.nn.kernels import kernels as kernels
+    from recurra.runs import AnomalyDetector as AnomalyDetector
     from recurra.runs import Run as Run
     from recurra.runs import compare as compare
     from recurra.runs import load as load
@@ -18,6 +19,7 @@ __version__ = "0.1.0"
 
 # Where each public name lives: it is imported at first use, so that `import recurra` stays free of torch.
 _HOMES = {
+    "AnomalyDetector": "recurra.runs",
     "Ragged": "recurra.sequences",
     "State": "recurra.sequences",
     "Run": "recurra.runs",
@@ -28,7 +30,7 @@ _HOMES = {
     "train": "recurra.runs",
 }
 
-__all__ = ["Ragged", "Run", "State", "__version__", "compare", "health", "kernels", "load", "train"]
+__all__ = ["AnomalyDetector", "Ragged", "Run", "State", "__version__", "compare", "health", "kernels", "load", "train"]
 
 
 def __getattr__(name: str) -> Any:

@@ -25,7 +25,7 @@ FRAME = pd.DataFrame({"text": TEXTS, "label": ["up", "down", "up", "down"], "tag
 SMALL = {"text": {"trunk.embedding": 24, "head.hidden": 24, "head.label_smoothing": 0.0}}
 # A column for each role, for the task whose head is tested to take its own from.
 ROLES = FRAME.assign(
-    series=[[1.0, 2.0], [3.0], [], [2.0, 0.5, 1.5]],
+    series=[[1.0, 2.0], [3.0], [], [2.0, 0.5, 1.5, 3.0, 1.0]],
     number=[1.0, 2.5, -1.0, 4.0],
     other=OTHERS,
     score=["5", "1", "1", "5"],

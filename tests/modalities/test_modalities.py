@@ -12,6 +12,7 @@ from recurra.sequences import Ragged
 # A few rows of each modality, none of them empty, and a new one needs its own here.
 ROWS: dict[str, list[Any]] = {
     "series": [[[0.5, 2.0], [1.5, -1.0]], [[3.0, 0.25]]],
+    "signal": [[[0.5, 2.0], [1.5, -1.0]], [[3.0, 0.25]]],
     "text": ["A first text.", "and\na second", "x", ["a", "divided", "text"]],
 }
 

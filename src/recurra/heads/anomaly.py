@@ -29,6 +29,8 @@ Array = NDArray[np.float64]
 # The deviation that softplus gives for this is 1.
 ONE = math.log(math.e - 1)
 LEAST_DEVIATION = 0.01
+# Encoded steps that are farther from the running mean count as this far.
+FAR = 8.0
 # The series with the highest score is drawn, in so many points.
 DRAWN = 2000
 
@@ -77,6 +79,7 @@ class Anomaly(Head):
     config = AnomalyConfig
     optional = ("windows",)
     gaps = ("windows",)
+    pointwise = True
     objective = Objective("nats", maximise=False)
 
     def __init__(
@@ -122,38 +125,49 @@ class Anomaly(Head):
         mean, raw = outputs.chunk(2, dim=-1)
         return mean, functional.softplus(raw + ONE) + LEAST_DEVIATION
 
-    def _nats(self, features: Ragged, steps: Tensor) -> tuple[Tensor, Tensor]:
-        """Each step's loss in nats, and each step's error, both [N]; both 0 for what there was no forecast of."""
+    def against(self, outputs: Tensor, steps: Tensor) -> tuple[Tensor, Tensor]:
+        """What the network said, held against what it spoke of: the loss in nats and the error, both [N].
+
+        forecast: outputs of the step before, and steps [N, C]. autoencoder: outputs of the last step, and the steps up
+        to it, the last in front: [N, window, C], NaN before the beginning; there is no error then, NaN.
+        """
+        if self.settings.way == "forecast":
+            mean, deviation = self.expected(outputs)
+            square = ((steps - mean) / deviation).square()
+            return (square / 2 + deviation.log() + math.log(math.tau) / 2).sum(1), square.mean(1).sqrt()
+        square = (outputs.view(steps.shape) - steps).flatten(1).square()
+        return square.nanmean(1) * self.channels / 2, square.mean(1).sqrt()
+
+    def _along(self, features: Ragged, steps: Tensor) -> tuple[Tensor, Tensor]:
+        """Each step's loss in nats and its error, both [N]; of a first step, which nothing forecast, 0 and NaN."""
         outputs, offsets, steps = self.outputs(features.values), features.offsets, steps.to(features.values.dtype)
-        if self.settings.way == "autoencoder":
-            window = self.settings.window
-            back = torch.arange(len(steps), device=steps.device)[:, None] - torch.arange(window, device=steps.device)
-            begins = offsets[:-1].repeat_interleave(features.lengths)[:, None]
-            there = (back >= begins)[:, :, None]
-            miss = (outputs.view(-1, window, self.channels) - steps[back.clamp(min=0)]) * there
-            square = miss.square().sum((1, 2)) / (there.sum((1, 2)) * self.channels)
-            return square * self.channels / 2, square.sqrt()
-        mean, deviation = self.expected(outputs)
-        ahead = torch.ones(len(steps), dtype=torch.bool, device=steps.device)
-        ahead[offsets[:-1][features.lengths > 0]] = False  # what came before the first step of a row is another's
-        mean, deviation = mean.roll(1, 0), deviation.roll(1, 0)
-        square = ((steps - mean) / deviation).square()
-        nats = (square / 2 + deviation.log() + math.log(math.tau) / 2).sum(1)
-        return nats * ahead, square.mean(1).sqrt() * ahead
+        begins = offsets[:-1][features.lengths > 0]
+        if self.settings.way == "forecast":
+            nats, error = self.against(outputs.roll(1, 0), steps)
+            # What came before the first step of a row is another row's.
+            return nats.index_fill(0, begins, 0.0), error.index_fill(0, begins, math.nan)
+        at = torch.arange(len(steps), device=steps.device)[:, None]
+        back = at - torch.arange(self.settings.window, device=steps.device)
+        before = back < offsets[:-1].repeat_interleave(features.lengths)[:, None]
+        return self.against(outputs, steps[back.clamp(min=0)].masked_fill(before[:, :, None], math.nan))
 
     def loss(self, features: Ragged, last: Tensor, targets: Ragged) -> tuple[Tensor, float]:
         """The likelihood of each step after the first of its row; autoencoder: half the squared error, of each step."""
-        nats, _ = self._nats(features, targets.values[:, :-1])
+        nats, _ = self._along(features, targets.values[:, :-1])
         forecast = self.settings.way == "forecast"
         return nats.sum(), len(nats) - forecast * int((features.lengths > 0).sum())
 
-    def errors(self, features: Ragged, steps: Tensor) -> Tensor:
-        """Each step's error, [N]. steps: as encoded, [N, C]."""
-        return self._nats(features, steps)[1]
+    def errors(self, error: Tensor, steps: Tensor) -> Array:
+        """All that is watched of a step, [N, 2]: the network's error, and the distance from the running mean.
+
+        error: [N]. steps: as encoded, [N, C]. A network follows a new level at once, and its error is small again.
+        """
+        far = steps.to(error.dtype).clamp(-FAR, FAR).sinh().square().mean(1).sqrt()
+        return torch.stack([error, far.masked_fill(error.isnan(), math.nan)], dim=1).double().cpu().numpy()
 
     def scores(self, features: Ragged, steps: Tensor) -> Array:
-        """Each step's score in [0, 1), [N]."""
-        errors = self.errors(features, steps).double().cpu().numpy()
+        """Each step's score in [0, 1), and once more where it is fresh, else 0: [N, 2]."""
+        errors = self.errors(self._along(features, steps)[1], steps)
         return unusual(errors, features.offsets.cpu().numpy(), self.settings.habits)
 
     def decode(self, features: Ragged, last: Tensor) -> list[dict[str, Any]]:
@@ -164,7 +178,11 @@ class Anomaly(Head):
         """Each step's score, the threshold, and the steps with an alarm, counted from 0."""
         scores, threshold = self.scores(features, inputs.values), self.settings.threshold
         return [
-            {"score": own.tolist(), "threshold": threshold, "alarms": (own >= threshold).nonzero()[0].tolist()}
+            {
+                "score": own[:, 0].tolist(),
+                "threshold": threshold,
+                "alarms": (own[:, 1] >= threshold).nonzero()[0].tolist(),
+            }
             for own in np.split(scores, inputs.offsets[1:-1].cpu().numpy())
         ]
 
@@ -193,8 +211,12 @@ class _AnomalyMeter(Meter):
 
     def metrics(self) -> dict[str, float]:
         """nats: of each step. alarms: for each 1,000 steps, after the probation. With windows, NAB's scores too."""
-        found = {"nats": self.nats / max(self.counted, 1), **self._alarms(self.scores)}
-        return {**found, **self._nab(self.scores)}
+        found = {"nats": self.nats / max(self.counted, 1), **self._alarms(self._fresh)}
+        return {**found, **self._nab(self._fresh)}
+
+    @property
+    def _fresh(self) -> list[Array]:
+        return [own[:, 1] for own in self.scores]
 
     def _alarms(self, scores: list[Array]) -> dict[str, float]:
         after = np.concatenate([np.zeros(0), *(own[probation(len(own)) :] for own in scores)])
@@ -221,18 +243,18 @@ class _AnomalyMeter(Meter):
 
     def details(self, frame: "pd.DataFrame") -> dict[str, Any]:
         """The series with the highest score after its probation, and its scores, windows and alarms."""
-        peaks = [own[probation(len(own)) :].max(initial=0.0) for own in self.scores]
+        peaks = [own[probation(len(own)) :].max(initial=0.0) for own in self._fresh]
         if not any(peaks):
             return {}
         at = int(np.argmax(peaks))
-        scores, threshold = self.scores[at], self.head.settings.threshold
+        (scores, fresh), threshold = self.scores[at].T, self.head.settings.threshold
         values = np.asarray(frame["series"].iloc[self.rows[at]], np.float64).reshape(len(scores), -1)[:, 0]
         return {
             "timeline": {
                 "values": [float(f"{x:.6g}") for x in values],
                 "scores": [round(x, 3) for x in scores.tolist()],
                 "windows": _edges(self.marks[at]),
-                "alarms": (scores >= threshold).nonzero()[0].tolist(),
+                "alarms": (fresh >= threshold).nonzero()[0].tolist(),
                 "threshold": threshold,
                 "probation": probation(len(scores)),
             }
@@ -241,7 +263,11 @@ class _AnomalyMeter(Meter):
 
 def _edges(marks: NDArray[np.int64]) -> list[tuple[int, int]]:
     """First and last step of each window. marks: each step's window, 0 outside."""
-    return [(int(at[0]), int(at[-1])) for i in range(1, int(marks.max(initial=0)) + 1) if len(at := (marks == i).nonzero()[0])]
+    return [
+        (int(at[0]), int(at[-1]))
+        for i in range(1, int(marks.max(initial=0)) + 1)
+        if len(at := (marks == i).nonzero()[0])
+    ]
 
 
 def _windows(text: str, steps: int, where: str) -> list[tuple[int, int]]:

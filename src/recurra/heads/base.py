@@ -70,7 +70,8 @@ class Head(nn.Module, ABC):
     units, so that the modality is fitted to them too. ``aligned`` whether each step of the input has a target of its
     own, ``unaligned`` whether targets are sequences with lengths of their own, whose steps a batch counts beside the
     input's. ``optional`` further roles, whose columns the data may lack, ``gaps`` roles that single rows may lack,
-    which are then empty. ``objective`` may depend on the settings.
+    which are then empty. ``pointwise``: tables may hold a point of a series in each row. ``objective`` may depend on
+    the settings.
     """
 
     config: ClassVar[type]
@@ -83,6 +84,7 @@ class Head(nn.Module, ABC):
     unaligned: ClassVar[bool] = False
     optional: ClassVar[tuple[str, ...]] = ()
     gaps: ClassVar[tuple[str, ...]] = ()
+    pointwise: ClassVar[bool] = False
     objective: Objective
 
     @classmethod

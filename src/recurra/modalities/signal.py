@@ -22,6 +22,8 @@ Array = NDArray[np.float64]
 REACH = 6.0
 # The encoded value of whatever is larger still: asinh of some thousand deviations.
 LARGEST = 10.0
+# Larger numbers count as this one: their squares must be numbers too.
+HUGE = 1e150
 # A deviation below this share of the level is the rounding of a constant.
 ROUNDING = 1e-9
 
@@ -51,6 +53,7 @@ class RunningScale:
 
     def step(self, rows: Any, x: Array) -> Array:
         """The next step of some rows. x: [B, C]. Returns it encoded, [B, C]."""
+        x = np.clip(x, -HUGE, HUGE)
         count, mean, variance = (self.states[name][rows] for name in ("count", "mean", "variance"))
         known = ~np.isnan(x)
         count = count + known

@@ -8,9 +8,7 @@ WINDOW, STRIDE = 6400, 100
 LEAST_DEVIATION = 1e-6
 
 
-def windowed_gaussian(
-    values: NDArray[np.floating], window: int = WINDOW, stride: int = STRIDE
-) -> NDArray[np.float64]:
+def windowed_gaussian(values: NDArray[np.floating], window: int = WINDOW, stride: int = STRIDE) -> NDArray[np.float64]:
     """Each point's score from 0 to 1: how much of a Gaussian lies nearer to its mean than the point, on that side.
 
     values: [T]. The Gaussian has the mean and the deviation of ``window`` points before it, of fewer at the start, and

@@ -1,7 +1,8 @@
 """Training, using and keeping a run: the engine of the command line and of the Python interface."""
 
 from recurra.runs.comparison import Compared, compare
+from recurra.runs.detector import AnomalyDetector
 from recurra.runs.engine import train
 from recurra.runs.run import Run, load
 
-__all__ = ["Compared", "Run", "compare", "load", "train"]
+__all__ = ["AnomalyDetector", "Compared", "Run", "compare", "load", "train"]

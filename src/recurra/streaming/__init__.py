@@ -1,6 +1,7 @@
 """Trained recurrent networks in real time: one step after the other, for one stream or for many at once."""
 
+from recurra.streaming.anomalies import AnomalyStreams
 from recurra.streaming.batch import StreamBatch
 from recurra.streaming.stream import Stream
 
-__all__ = ["Stream", "StreamBatch"]
+__all__ = ["AnomalyStreams", "Stream", "StreamBatch"]

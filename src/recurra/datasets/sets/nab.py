@@ -1,7 +1,7 @@
 """The Numenta Anomaly Benchmark: 58 series, most of them real, with windows around what was unusual.
 
-Every series is whole, and all of them are in the one split: NAB has no training data. A detector reads each from its
-beginning, and what it says of the first 15 % does not count (``recurra.anomalies.nab``). Column ``windows`` has the first
+The test rows are the whole series. NAB has no training data, but what a detector says of the first 15 % of a series does
+not count (``recurra.anomalies.nab``), so that these parts are the training rows here. Column ``windows`` has the first
 and the last step of each window, counted from 0: ``3201-3400 3805-4004``.
 """
 
@@ -10,7 +10,9 @@ import io
 import json
 import tarfile
 from collections.abc import Mapping
+from typing import Any
 
+from recurra.anomalies.nab import probation
 from recurra.datasets.base import Columns, Dataset, File
 
 
@@ -21,7 +23,7 @@ def _read(files: Mapping[str, bytes]) -> dict[str, Columns]:
         found = {m.name: archive.extractfile(m) for m in archive.getmembers() if m.name.endswith((".csv", ".json"))}
         texts = {name: file.read().decode() for name, file in found.items() if file}
     windows: dict[str, list[list[str]]] = json.loads(texts["labels/combined_windows.json"])
-    columns: dict[str, list[object]] = {name: [] for name in ("id", "series", "time", "windows")}
+    columns: dict[str, list[Any]] = {name: [] for name in ("id", "series", "time", "windows")}
     for name, edges in sorted(windows.items()):
         rows = list(csv.DictReader(io.StringIO(texts[f"data/{name}"])))
         times = [row["timestamp"].partition(".")[0] for row in rows]
@@ -31,7 +33,9 @@ def _read(files: Mapping[str, bytes]) -> dict[str, Columns]:
         columns["series"].append(np.array([[float(row["value"])] for row in rows]))
         columns["time"].append(np.array(times, dtype="datetime64[s]"))
         columns["windows"].append(" ".join(f"{first}-{last}" for first, last in steps))
-    return {"train": columns}
+    parts = {name: [row[: probation(len(row))] for row in columns[name]] for name in ("series", "time")}
+    # No window begins so early.
+    return {"train": {**columns, **parts, "windows": [""] * len(windows)}, "test": columns}
 
 
 NAB = Dataset(
