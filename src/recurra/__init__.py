@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from recurra import nn as nn
     from recurra.nn.kernels import kernels as kernels
+    from recurra.runs import AnomalyDetector as AnomalyDetector
     from recurra.runs import Forecaster as Forecaster
     from recurra.runs import Run as Run
     from recurra.runs import compare as compare
@@ -19,6 +20,7 @@ __version__ = "0.1.0"
 
 # Where each public name lives: it is imported at first use, so that `import recurra` stays free of torch.
 _HOMES = {
+    "AnomalyDetector": "recurra.runs",
     "Forecaster": "recurra.runs",
     "Ragged": "recurra.sequences",
     "State": "recurra.sequences",
@@ -30,7 +32,19 @@ _HOMES = {
     "train": "recurra.runs",
 }
 
-__all__ = ["Forecaster", "Ragged", "Run", "State", "__version__", "compare", "health", "kernels", "load", "train"]
+__all__ = [
+    "AnomalyDetector",
+    "Forecaster",
+    "Ragged",
+    "Run",
+    "State",
+    "__version__",
+    "compare",
+    "health",
+    "kernels",
+    "load",
+    "train",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -3,12 +3,13 @@
 import hashlib
 import json
 import math
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from recurra.errors import DataError
+from recurra.errors import DataError, InputError
 
 Series = NDArray[np.floating[Any]]
 
@@ -69,6 +70,24 @@ def series(value: Any, where: str) -> Series | None:
             "the row out"
         )
     return found.reshape(len(found), -1) if len(found) else np.zeros((0, 1), found.dtype)
+
+
+def joined_series(rows: Iterable[Any], channels: int = 0) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """Series end to end, [N, I], and where each begins and ends, [B + 1]. channels: I; 0: as the rows have it.
+
+    Raises DataError as ``series`` does, InputError where a row is missing or has other channels.
+    """
+    found = []
+    for i, row in enumerate(rows, 1):
+        read = series(row, f"series {i}")
+        if read is None:
+            raise InputError(f"series {i}: expected T numbers or T rows of channels, got {row!r}")
+        channels = channels or (read.shape[1] if len(read) else 0)
+        if len(read) and read.shape[1] != channels:
+            raise InputError(f"series {i}: expected {channels} channels, as those before it, got {read.shape[1]}")
+        found.append(read.astype(np.float64))
+    offsets = np.array([0, *map(len, found)]).cumsum()
+    return np.concatenate([np.zeros((0, channels)), *(row for row in found if len(row))]), offsets
 
 
 def identity(value: Any) -> str:

@@ -280,11 +280,10 @@ class Model(nn.Module):
         results: list[dict[str, Any]] = [{}] * len(rows)
         with self.evaluating():
             for which, given, features, last in self.outputs(rows):
-                found = (
-                    self.head.explain(given, features, last, partial(self._contributions, given))
-                    if explain
-                    else self.head.decode(features, last)
-                )
+                if explain:
+                    found = self.head.explain(given, features, last, partial(self._contributions, given))
+                else:
+                    found = self.head.judge(given, features, last)
                 for row, result in zip(which.tolist(), found, strict=True):
                     results[row] = result
         if isinstance(self.modality, Tokens):

@@ -29,7 +29,7 @@ SMALL = {"text": {"trunk.embedding": 24, "head.hidden": 24, "head.label_smoothin
 LINE = Timeline("a", np.arange(30), np.sin(np.arange(30.0)) + 2, *[np.zeros((30, 0))] * 2)
 # A column for each role, for the task whose head is tested to take its own from.
 ROLES = FRAME.assign(
-    series=[[1.0, 2.0], [3.0], [], [2.0, 0.5, 1.5]],
+    series=[[1.0, 2.0], [3.0], [], [2.0, 0.5, 1.5, 3.0, 1.0]],
     number=[1.0, 2.5, -1.0, 4.0],
     y=[Window(LINE, origin, 3, 8) for origin in (9, 12, 20, 27)],
     other=OTHERS,

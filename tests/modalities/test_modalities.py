@@ -16,6 +16,7 @@ LINE = Timeline("a", np.arange(30), np.r_[np.nan, np.sin(np.arange(29.0)) + 2], 
 ROWS: dict[str, list[Any]] = {
     "panel": [Window(LINE, 20, 4, 12), Window(LINE, 3, 4, 12)],
     "series": [[[0.5, 2.0], [1.5, -1.0]], [[3.0, 0.25]]],
+    "signal": [[[0.5, 2.0], [1.5, -1.0]], [[3.0, 0.25]]],
     "symbols": ["ACGTN", "ga", "T"],
     "text": ["A first text.", "and\na second", "x", ["a", "divided", "text"]],
 }

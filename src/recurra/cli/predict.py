@@ -22,6 +22,7 @@ def predict(
 ) -> None:
     """Predicts for each input. Without INPUT or --file, standard input is read, one text a line."""
     from recurra import runs
+    from recurra.arrays import readable
     from recurra.cli._output import print_json, say
     from recurra.cli._reasons import print_reason
 
@@ -43,7 +44,7 @@ def predict(
         if json:
             print_json({"input": row, **result})
             continue
-        print(f"{_answer(result)}\t{' '.join(row) if isinstance(row, tuple) else row}")
+        print(f"{_answer(result)}\t{' '.join(row) if isinstance(row, tuple) else readable(row)}")
         if explain:
             print_reason(result)
 
@@ -66,6 +67,9 @@ def _answer(result: dict[str, Any]) -> str:
         return "\t".join(f"{result[name]:.6g}" for name in ("number", "low", "high") if name in result)
     if "label" in result:
         return f"{result['label']}\t{result['probability']:.3f}"
+    if "alarms" in result:
+        steps = ", ".join(map(str, result["alarms"]))
+        return f"alarms at steps {steps} of {len(result['score'])}" if steps else f"no alarm in {len(result['score'])}"
     if "vector" in result:
         return " ".join(f"{element:.4g}" for element in result["vector"])
     found = result.get("blanks") or result.get("words") or [result["next"]]

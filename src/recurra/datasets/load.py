@@ -1,7 +1,7 @@
 """From a file, a folder, a frame or a data set's name to training, validation and test rows."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from functools import partial
 from pathlib import Path
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from recurra.config import setting
 from recurra.datasets.base import Dataset
 from recurra.datasets.columns import Rows, rows_of
+from recurra.datasets.points import WHOLE, cut_in_time, gathered
 from recurra.datasets.sets import DATASETS
 from recurra.datasets.split import describe, split_rows, split_text
 from recurra.datasets.tables import Plain, frame_of, is_readable, read_table
@@ -17,6 +18,9 @@ from recurra.errors import InputError, MissingFileError
 
 if TYPE_CHECKING:
     import pandas as pd
+
+# Fewer series than this are not held out as wholes.
+FEW = 10
 
 
 @dataclass(frozen=True)
@@ -74,6 +78,7 @@ def load(
     familiar: Mapping[str, str] | None = None,
     optional: tuple[str, ...] = (),
     gaps: tuple[str, ...] = (),
+    pointwise: bool = False,
 ) -> Splits:
     """Reads the rows and divides what is not divided already.
 
@@ -82,13 +87,14 @@ def load(
     frame instead of ``config.source``.
     familiar: role to a column that is taken where the data have it; that of ``config.columns`` they must have. Files
     for validation and test may call their columns otherwise than the training rows do; a note says what was guessed.
-    optional, gaps: as for ``rows_of``. Raises MissingFileError, DataError or InputError.
+    optional, gaps: as for ``rows_of``. pointwise: tables may have a point of a series in each row (``points``); fewer
+    than FEW series are divided in time. Raises MissingFileError, DataError or InputError.
     """
     source = frame if frame is not None else config.source or default_dataset
     plain = _plain(roles, running)
     name, tables, dataset = tables_of(source, config.encoding, config.header, plain)
     familiar = {**(dataset.columns if dataset else {}), **(familiar or {})}
-    read = partial(rows_of, roles=roles, optional=optional, gaps=gaps, turns=config.turns)
+    read = partial(_rows, pointwise, roles=roles, optional=optional, gaps=gaps, turns=config.turns)
     parts = {part: read(table, name, columns=config.columns, familiar=familiar) for part, table in tables.items()}
     columns = parts["train"].columns
     for part, path in (("valid", config.valid), ("test", config.test)):
@@ -102,7 +108,13 @@ def load(
     missing = {part: share for part, share in shares.items() if part not in frames and share}
     if missing:
         try:
-            cut, note = _cut(frames["train"], missing, config.split_seed, running)
+            if pointwise and len(frames["train"]) < FEW:
+                cut, note = (
+                    cut_in_time(frames["train"], missing),
+                    f"{describe(missing)} cut from the end of each series",
+                )
+            else:
+                cut, note = _cut(frames["train"], missing, config.split_seed, running)
         except InputError as error:
             raise InputError(f"{name}: {error}") from None
         frames |= cut
@@ -129,18 +141,34 @@ def read_rows(
     optional: tuple[str, ...] = (),
     gaps: tuple[str, ...] = (),
     turns: int = 0,
+    pointwise: bool = False,
 ) -> Rows:
     """Rows to evaluate or predict: of a file, a folder or a frame, or the test rows of a data set by name.
 
-    columns, familiar, optional, gaps, turns: as for ``rows_of``. A data set without test rows of its own gives all
+    columns, familiar, optional, gaps, turns: as for ``rows_of``; pointwise: as for ``load``. A data set without test rows of its own gives all
     its rows, and a note says so. Raises as ``load`` does.
     """
     name, tables, dataset = tables_of(source, encoding, header, _plain(roles, running))
     familiar = {**(dataset.columns if dataset else {}), **(familiar or {})}
-    rows = rows_of(tables.get("test", tables["train"]), name, roles, columns, familiar, optional, gaps, turns)
+    table = tables.get("test", tables["train"])
+    rows = _rows(pointwise, table, name, roles, columns, familiar, optional, gaps, turns)
     if dataset and "test" not in tables:
         rows.notes.append(f"{name}: a data set without test rows of its own; these are all its rows")
     return rows
+
+
+def _rows(
+    pointwise: bool, table: "pd.DataFrame", name: str, roles: tuple[str, ...], columns: Mapping[str, str], *more: Any,
+    **others: Any,
+) -> Rows:  # fmt: skip
+    """As ``rows_of``, of a table that may hold points."""
+    points = gathered(table, name, columns) if pointwise else None
+    if points is None:
+        return rows_of(table, name, roles, columns, *more, **others)
+    own = {role: column for role, column in columns.items() if role != WHOLE}
+    rows = rows_of(points.table, name, roles, {**own, WHOLE: WHOLE}, *more, **others)
+    # The columns as they are called in the data, so that a run finds them again.
+    return replace(rows, columns={**rows.columns, WHOLE: points.channels}, notes=[*points.notes, *rows.notes])
 
 
 def _plain(roles: tuple[str, ...], running: bool) -> Plain:

@@ -84,8 +84,9 @@ class Head(nn.Module, ABC):
     units, so that the modality is fitted to them too. ``aligned`` whether each step of the input has a target of its
     own, ``unaligned`` whether targets are sequences with lengths of their own, whose steps a batch counts beside the
     input's. ``optional`` further roles, whose columns the data may lack, ``gaps`` roles that single rows may lack,
-    which are then empty. ``objective`` may depend on the settings. ``pool`` makes one vector of a sequence's steps: a
-    head that has one gets it as ``last``, which is else the trunk's final output.
+    which are then empty. ``pointwise``: tables may hold a point of a series in each row. ``objective`` may depend on
+    the settings. ``pool`` makes one vector of a sequence's steps: a head that has one gets it as ``last``, which is else
+    the trunk's final output.
     """
 
     config: ClassVar[type]
@@ -98,6 +99,7 @@ class Head(nn.Module, ABC):
     unaligned: ClassVar[bool] = False
     optional: ClassVar[tuple[str, ...]] = ()
     gaps: ClassVar[tuple[str, ...]] = ()
+    pointwise: ClassVar[bool] = False
     objective: Objective
 
     @classmethod
@@ -136,6 +138,10 @@ class Head(nn.Module, ABC):
     @abstractmethod
     def decode(self, features: Ragged, last: Tensor) -> list[dict[str, Any]]:
         """One prediction a sequence, as plain values."""
+
+    def judge(self, inputs: Ragged, features: Ragged, last: Tensor) -> list[dict[str, Any]]:
+        """As ``decode``, by a head that holds what the network says against the sequences. inputs: as encoded."""
+        return self.decode(features, last)
 
     def placed(self, row: Any, result: dict[str, Any]) -> dict[str, Any]:
         """A prediction as people want it, where that takes the raw row. result: one of ``decode``'s."""

@@ -146,6 +146,40 @@ def residuals(edges: list[float], shares: list[float], width: int, height: int) 
     return canvas.svg("share of all steps")
 
 
+def timeline(found: dict[str, Any], width: int, height: int) -> str:
+    """A series with its windows, the steps with an alarm and, below, all scores beside the threshold."""
+    canvas = _Canvas("timeline", width, height, "step")
+    axes, values, scores = canvas.axes, np.array(found["values"]), np.array(found["scores"])
+    low, high = float(values.min()), float(values.max())
+    reach = (high - low) or 1.0
+    # The lower third is the scores', from 0 to 1.
+    floor = low - 0.6 * reach
+    for first, last in found["windows"]:
+        axes.axvspan(first, last, color=INKS["valid"], alpha=0.18, linewidth=0)
+    axes.axvspan(0, found["probation"], color=INKS["muted"], alpha=0.12, linewidth=0)
+    axes.plot(*_thinned(values), color=INKS["train"], linewidth=1)
+    axes.plot(*_thinned(floor + 0.45 * reach * scores), color=INKS["second"], linewidth=1)
+    axes.axhline(floor + 0.45 * reach * found["threshold"], color=INKS["muted"], linewidth=1, linestyle=(0, (4, 3)))
+    alarms = np.array(found["alarms"], dtype=np.int64)
+    axes.plot(alarms, values[alarms], "o", markersize=5, markerfacecolor="none", markeredgecolor=INKS["text"])
+    axes.set_xlim(0, max(1, len(values) - 1))
+    axes.set_ylim(floor - 0.03 * reach, high + 0.05 * reach)
+    axes.set_yticks([tick for tick in axes.get_yticks() if low - 0.01 * reach <= tick <= high])
+    return canvas.svg("value, and below it the score")
+
+
+def _thinned(values: Curve) -> tuple[Curve, Curve]:
+    """Steps and values, of long series the least and the greatest of each bin: no peak is lost."""
+    if len(values) <= 4 * MOST_POINTS:
+        return np.arange(len(values), dtype=np.float64), values
+    edges = np.linspace(0, len(values), 2 * MOST_POINTS + 1).astype(int)
+    kept = [
+        b + int(pick(values[b:e])) for b, e in zip(edges, edges[1:], strict=False) for pick in (np.argmin, np.argmax)
+    ]
+    places = np.unique(kept)
+    return places.astype(np.float64), values[places]
+
+
 def attention(read: list[str], written: list[str], shares: list[list[float]]) -> str:
     """A square for each unit written, from above, and each unit read, the darker the greater its share.
 

@@ -77,6 +77,7 @@ def render(folder: Path, config: dict[str, Any], events: Events) -> str:
         attention=_attention(details),
         contributions=explained.contributions(details.get("explained", []), config),
         tagged=explained.tagged(details.get("explained", []), config),
+        timeline=_timeline(details.get("timeline")),
         confusion=_confusion(details["labels"], details["confusion"]) if "confusion" in details else None,
         spans=_spans(details.get("spans", [])),
         worst=_worst(details),
@@ -344,6 +345,22 @@ def _data(data: Event) -> list[Fact]:
             ", ".join(role if role == name else f"{role} from {name}" for role, name in data["columns"].items()),
         ),
     ]
+
+
+def _timeline(found: dict[str, Any] | None) -> dict[str, Any] | None:
+    """The drawing of a series with its scores, and what is marked in it."""
+    if not found:
+        return None
+    from markupsafe import Markup
+
+    from recurra.report import figures
+
+    return {
+        "svg": Markup(figures.timeline(found, 960, 320)),
+        "alarms": len(found["alarms"]),
+        "windows": len(found["windows"]),
+        "threshold": found["threshold"],
+    }
 
 
 def _layers(trunk: dict[str, Any]) -> str:

@@ -144,6 +144,7 @@ class Run:
             optional=optional_roles(self.task),
             gaps=self.model.head.gaps,
             turns=config.turns,
+            pointwise=self.model.head.pointwise,
         )
         return "all", replace(rows, name=str(data) if isinstance(data, str | Path) else "data frame"), None
 
@@ -171,6 +172,7 @@ class Run:
             header=config.header,
             familiar={name: column for name, column in config.columns.items() if name == role},
             gaps=(role,),
+            pointwise=self.model.head.pointwise,
         )
         _pass_on(rows.notes, tell)
         return list(rows.frame[role])
@@ -295,6 +297,7 @@ def load_splits(
         familiar={**task.columns, **(familiar or {})},
         optional=optional_roles(task),
         gaps=head.gaps,
+        pointwise=head.pointwise,
     )
 
 

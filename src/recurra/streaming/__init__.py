@@ -1,7 +1,8 @@
 """Trained recurrent networks in real time: one step after the other, for one stream or for many at once."""
 
+from recurra.streaming.anomalies import AnomalyStreams
 from recurra.streaming.batch import StreamBatch
 from recurra.streaming.decisions import Decisions
 from recurra.streaming.stream import Stream
 
-__all__ = ["Decisions", "Stream", "StreamBatch"]
+__all__ = ["AnomalyStreams", "Decisions", "Stream", "StreamBatch"]

@@ -69,16 +69,16 @@ class StreamBatch:
 
     def leave(self, key: int) -> None:
         """Ends a stream."""
-        self._free.append(self._slot(key))
+        self._free.append(self.slot(key))
         del self._slots[key]
 
     def reset(self, key: int) -> None:
         """A stream to its beginning: zeros, or the network's learned initial state."""
-        self._rows.reset(self._slot(key))
+        self._rows.reset(self.slot(key))
 
     def state(self, key: int) -> State:
         """A copy of a stream's state, of one row; ``join`` takes it, of this batch or of another."""
-        return self._rows.state(self._slot(key))
+        return self._rows.state(self.slot(key))
 
     @overload
     def feed(self, keys: Sequence[int], x: Tensor) -> Tensor: ...
@@ -105,12 +105,13 @@ class StreamBatch:
         return self._feed(keys, x)
 
     def _feed(self, keys: Sequence[int], x: Tensor) -> Tensor:
-        slots = [*map(self._slot, keys)]
+        slots = [*map(self.slot, keys)]
         if len(set(slots)) < len(slots):
             raise InputError("keys: expected each stream once")
         return self._rows.step(self._rows.inputs(x, (len(keys),)), slots, 1)
 
-    def _slot(self, key: int) -> int:
+    def slot(self, key: int) -> int:
+        """The place of a stream among ``capacity``, for what is kept beside its state."""
         if key not in self._slots:
             raise InputError(f"key {key!r}: no such stream; it has left, or never joined")
         return self._slots[key]

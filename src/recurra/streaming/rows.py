@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from recurra.cells.base import Cell
 from recurra.compile import Affine, Recurrence, Residual, stepper
 from recurra.errors import InputError, ShapeError
+from recurra.heads.anomaly import Anomaly
 from recurra.heads.next import Next
 from recurra.model import Model
 from recurra.nn import GRU, LSTM, RNN, Bidirectional, Recurrent, Stack
@@ -92,6 +93,12 @@ class Rows:
                 for linear in (head.narrow, head.output):
                     if isinstance(linear, nn.Linear):
                         yield Affine(_copy(linear.weight), _copy(linear.bias))
+            case Model(head=Anomaly() as scorer, encoder=reader):
+                for linear in [reader] if isinstance(reader, nn.Linear) else []:
+                    yield Affine(_copy(linear.weight), _copy(linear.bias))
+                yield from self._layers(source.trunk, prefix, capacity)
+                for linear in scorer.layers:
+                    yield Affine(_copy(linear.weight), _copy(linear.bias))
             case Recurrent() | Bidirectional() | RNN() | LSTM() | GRU():
                 name = type(source).__name__
                 raise InputError(
