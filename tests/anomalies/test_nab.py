@@ -84,7 +84,7 @@ def test_what_is_wrong_is_named():
     not Path(os.environ.get("RECURRA_DATA", "/nowhere"), "nab/nab.tar.xz").exists(), reason="nab is not on this machine"
 )
 def test_the_windowed_gaussian_has_the_figures_that_nab_publishes():
-    """NAB's files keep scores in 12 digits, so that its threshold of 1 is reached half a unit of the last one before."""
+    """NAB's files keep scores in 12 digits: its threshold of 1 is reached half a unit of the last one before."""
     data = DATASETS.get("nab").load()["test"]
     windows = [[tuple(map(int, w.split("-"))) for w in text.split()] for text in data["windows"]]
     assert sum(map(len, windows)) == 116

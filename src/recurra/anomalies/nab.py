@@ -1,10 +1,10 @@
 """The score of the Numenta Anomaly Benchmark.
 
-A detector gives each point of a series a score in [0, 1]; at or above a threshold it is a detection. Each window that is
-labelled counts once, by its best detection: +1 at the window's left edge, falling along a sigmoid to 0 at its right edge.
-A window without any costs the profile's ``missed``, and each detection outside of windows up to its ``false``, less
-shortly after a window. The first 15 % of a series (at most 750 points) do not count. The threshold is one for all series,
-the best for the profile, and the sum is normalised so that a detector that is silent has 0 and a perfect one 100.
+A detector gives each point of a series a score in [0, 1]; at or above a threshold it is a detection. Each window that
+is labelled counts once, by its best detection: +1 at the window's left edge, falling along a sigmoid to 0 at its right
+edge. A window without any costs the profile's ``missed``, and each detection outside of windows up to its ``false``,
+less shortly after a window. The first 15 % of a series (at most 750 points) do not count. The threshold is one for all
+series, the best for the profile, and the sum is normalised: a silent detector has 0 and a perfect one 100.
 
 Lavin & Ahmad 2015, https://arxiv.org/abs/1510.03336; rules and profiles as in NAB v1.1, https://github.com/numenta/NAB.
 """
@@ -31,7 +31,7 @@ Windows = Sequence[tuple[int, int]]
 
 @dataclass(frozen=True)
 class Profile:
-    """What a user of a detector cares about. missed: cost of a window without detection. false: of a detection outside."""
+    """What mistakes cost. missed: a window without detection. false: a detection outside of windows."""
 
     missed: float
     false: float

@@ -59,7 +59,7 @@ def score_of(probability: Array | float) -> Any:
 class Unusual:
     """The running distribution of live series' errors, and each new error's place in it.
 
-    Two things are watched of each error, as in Ahmad et al. 2017 (https://doi.org/10.1016/j.neucom.2017.04.070): itself,
+    Of each error two things are watched, as in Ahmad et al. 2017 (https://doi.org/10.1016/j.neucom.2017.04.070): itself
     and its mean over the last few steps, which a change of pattern moves before any single error is large. Of both the
     upper tail is learnt as it runs and forgets: its edge, which one in ten reaches, by stochastic approximation
     (Robbins & Monro 1951), and above it a generalised Pareto distribution by its first two moments (Hosking & Wallis

@@ -10,7 +10,7 @@ from functools import partial
 import numpy as np
 import torch
 
-from recurra.bench._compare import compare
+from recurra.bench._compare import OURS, compare
 from recurra.bench.base import Benchmark, Job, Options, Point, Spread, Target
 from recurra.modalities.signal import Signal
 from recurra.model import Model
@@ -21,7 +21,7 @@ from recurra.tasks import TASKS
 STREAMS = (1, 64, 1024)
 STEPS = 40
 AT_ONCE = "many at once"
-# Of points a second: a hundredth of a thousandth of a second each.
+# Points a second.
 ENOUGH = 20_000
 
 
@@ -52,10 +52,9 @@ def measure(count: int, options: Options) -> list[Point]:
         return (time.perf_counter() - start) / STEPS
 
     rounds = compare(together, {"a series at a time": apart}, options.rounds_or(3, 11))
-    found = rounds.spread()
-    seconds = Spread(*(1000 * x for x in (found.median, found.low, found.high)), found.rounds)
+    seconds = Spread.of([1000 * x for x in rounds.seconds[OURS]])
     group = AT_ONCE if count >= max(options.batch or STREAMS) else "fewer"
-    place: dict[str, int | str] = {"series": count, "points a second": f"{1 / found.median:,.0f}"}
+    place: dict[str, int | str] = {"series": count, "points a second": f"{1000 / seconds.median:,.0f}"}
     return [
         Point(f"1,000 points, {group}", place, seconds, unit="s"),
         Point("one of many", place, rounds.ratio("a series at a time"), peer="a series at a time"),

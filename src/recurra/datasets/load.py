@@ -145,8 +145,8 @@ def read_rows(
 ) -> Rows:
     """Rows to evaluate or predict: of a file, a folder or a frame, or the test rows of a data set by name.
 
-    columns, familiar, optional, gaps, turns: as for ``rows_of``; pointwise: as for ``load``. A data set without test rows of its own gives all
-    its rows, and a note says so. Raises as ``load`` does.
+    columns, familiar, optional, gaps, turns: as for ``rows_of``; pointwise: as for ``load``. A data set without test
+    rows of its own gives all its rows, and a note says so. Raises as ``load`` does.
     """
     name, tables, dataset = tables_of(source, encoding, header, _plain(roles, running))
     familiar = {**(dataset.columns if dataset else {}), **(familiar or {})}

@@ -126,12 +126,12 @@ def _times(table: "pd.DataFrame", name: str, column: str) -> "NDArray[Any]":
     import pandas as pd
 
     given = table[column]
+    found: NDArray[Any]
     if all(map(_is_number, given)):
         found = _numbers(table, name, column)
-        bad = np.isnan(found)
     else:
-        moments = pd.to_datetime(given, errors="coerce", utc=True, format="mixed")
-        found, bad = moments.to_numpy("datetime64[s]"), moments.isna().to_numpy()
+        found = pd.to_datetime(given, errors="coerce", utc=True, format="mixed").to_numpy("datetime64[s]")
+    bad = np.isnan(found)
     if bad.any():
         row = table.index[int(bad.argmax())]
         raise DataError(f"{name}, row {row}, column {column}: expected a time, got {given[row]!r}")
@@ -139,7 +139,7 @@ def _times(table: "pd.DataFrame", name: str, column: str) -> "NDArray[Any]":
 
 
 def _filled(values: "NDArray[np.float64]", where: str, channels: list[str]) -> "tuple[NDArray[np.float64], int]":
-    """Each missing number as the one before it, those at the beginning as the first there is; and how many there were."""
+    """Each missing number as the one before it, at the beginning as the first there is; and how many there were."""
     import numpy as np
 
     missing = np.isnan(values)

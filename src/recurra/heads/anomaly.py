@@ -116,9 +116,14 @@ class Anomaly(Head):
 
     def outputs(self, features: Tensor) -> Tensor:
         """features: [N, F]. Returns [N, 2C], mean and raw deviation of the next step, or the last steps rebuilt."""
-        for layer in self.layers:
+        for layer in self.linears:
             features = layer(features)
         return features
+
+    @property
+    def linears(self) -> list[nn.Linear]:
+        """The layers between features and outputs, the lowest first."""
+        return [layer for layer in self.layers if isinstance(layer, nn.Linear)]
 
     def expected(self, outputs: Tensor) -> tuple[Tensor, Tensor]:
         """forecast: mean and deviation of the next step, both [N, C]."""

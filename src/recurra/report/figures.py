@@ -5,6 +5,7 @@ import math
 import re
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -173,8 +174,9 @@ def _thinned(values: Curve) -> tuple[Curve, Curve]:
     if len(values) <= 4 * MOST_POINTS:
         return np.arange(len(values), dtype=np.float64), values
     edges = np.linspace(0, len(values), 2 * MOST_POINTS + 1).astype(int)
+    bins = [values[begin:end] for begin, end in pairwise(edges)]
     kept = [
-        b + int(pick(values[b:e])) for b, e in zip(edges, edges[1:], strict=False) for pick in (np.argmin, np.argmax)
+        edge + int(pick(part)) for edge, part in zip(edges[:-1], bins, strict=True) for pick in (np.argmin, np.argmax)
     ]
     places = np.unique(kept)
     return places.astype(np.float64), values[places]

@@ -12,8 +12,8 @@ def windowed_gaussian(values: NDArray[np.floating], window: int = WINDOW, stride
     """Each point's score from 0 to 1: how much of a Gaussian lies nearer to its mean than the point, on that side.
 
     values: [T]. The Gaussian has the mean and the deviation of ``window`` points before it, of fewer at the start, and
-    once there are so many it is moved every ``stride`` points. The first point's score is 0. As ``windowedGaussian`` of the Numenta Anomaly Benchmark,
-    https://github.com/numenta/NAB: the score is one minus the upper tail's share, so 0.5 in the middle.
+    once there are so many it is moved every ``stride`` points. The first point's score is 0. As ``windowedGaussian`` of
+    the Numenta Anomaly Benchmark, https://github.com/numenta/NAB: one minus the upper tail, so 0.5 in the middle.
 
     >>> windowed_gaussian(np.array([0.0, 2.0, 0.0, 2.0, 9.0])).round(3).tolist()
     [0.0, 1.0, 0.841, 0.921, 1.0]

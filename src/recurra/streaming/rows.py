@@ -94,11 +94,11 @@ class Rows:
                     if isinstance(linear, nn.Linear):
                         yield Affine(_copy(linear.weight), _copy(linear.bias))
             case Model(head=Anomaly() as scorer, encoder=reader):
-                for linear in [reader] if isinstance(reader, nn.Linear) else []:
-                    yield Affine(_copy(linear.weight), _copy(linear.bias))
+                if isinstance(reader, nn.Linear):
+                    yield Affine(_copy(reader.weight), _copy(reader.bias))
                 yield from self._layers(source.trunk, prefix, capacity)
-                for linear in scorer.layers:
-                    yield Affine(_copy(linear.weight), _copy(linear.bias))
+                for layer in scorer.linears:
+                    yield Affine(_copy(layer.weight), _copy(layer.bias))
             case Recurrent() | Bidirectional() | RNN() | LSTM() | GRU():
                 name = type(source).__name__
                 raise InputError(

@@ -1,8 +1,8 @@
 """The Numenta Anomaly Benchmark: 58 series, most of them real, with windows around what was unusual.
 
-The test rows are the whole series. NAB has no training data, but what a detector says of the first 15 % of a series does
-not count (``recurra.anomalies.nab``), so that these parts are the training rows here. Column ``windows`` has the first
-and the last step of each window, counted from 0: ``3201-3400 3805-4004``.
+The test rows are the whole series. NAB has no training data, but what a detector says of the first 15 % of a series
+does not count (``recurra.anomalies.nab``), so that these parts are the training rows here. Column ``windows`` has the
+first and the last step of each window, counted from 0: ``3201-3400 3805-4004``.
 """
 
 import csv
@@ -33,14 +33,17 @@ def _read(files: Mapping[str, bytes]) -> dict[str, Columns]:
         columns["series"].append(np.array([[float(row["value"])] for row in rows]))
         columns["time"].append(np.array(times, dtype="datetime64[s]"))
         columns["windows"].append(" ".join(f"{first}-{last}" for first, last in steps))
-    parts = {name: [row[: probation(len(row))] for row in columns[name]] for name in ("series", "time")}
-    # No window begins so early.
-    return {"train": {**columns, **parts, "windows": [""] * len(windows)}, "test": columns}
+    first: Columns = {
+        "id": columns["id"],
+        "series": [series[: probation(len(series))] for series in columns["series"]],
+        "windows": [""] * len(windows),  # none begins so early
+    }
+    return {"train": first, "test": {**columns}}
 
 
 NAB = Dataset(
     name="nab",
-    summary="Numenta Anomaly Benchmark v1.1: series of servers, adverts, traffic, machines and tweets, with 116 windows",
+    summary="Numenta Anomaly Benchmark v1.1: 58 series of servers, traffic, machines and tweets, 116 windows",
     size="58 series, 365,551 points",
     task="anomaly",
     licence="MIT",

@@ -1,10 +1,10 @@
 """Drawn series like those that are watched, and what may go wrong with them.
 
-A series is a level with a cycle (a wave, a square or pulses), noise that is even, bursty or grows with the level, and at
-times a trend. Training and validation series have nothing unusual. Each test series has one to three anomalies after its
-first 15 %, of a kind drawn for each: a spike, a dip, a new level, louder noise, silence, a cycle that is left out or runs
-at another pace, a slow drift. Column ``windows``, as NAB has it: together a tenth of the series, around the steps where
-the anomalies begin.
+A series is a level with a cycle (a wave, a square or pulses), noise that is even, slow or bursty, and at times a trend;
+some are never below nothing and louder where there is more. Training and validation series have nothing unusual. Each
+test series has one to three anomalies after its first 15 %, of a kind drawn for each: a spike, a dip, a new level, loud
+noise, silence, a cycle that is left out or runs at another pace, a slow drift. Column ``windows``, as NAB has it:
+together a tenth of the series, around the steps where the anomalies begin.
 """
 
 from collections.abc import Mapping
@@ -91,16 +91,26 @@ def _noise(draw: "np.random.Generator", steps: int) -> "Array":
             slow = np.zeros(steps)
             for t in range(1, steps):
                 slow[t] = keep * slow[t - 1] + white[t]
-            return slow * np.sqrt(1 - keep**2)
+            steady: Array = slow * np.sqrt(1 - keep**2)
+            return steady
         case _:
             return draw.standard_t(3, size=steps)
 
 
 def _disturb(
-    draw: "np.random.Generator", kind: str, start: int, period: float, loud: float,
-    pace: "Array", size: "Array", noise: "Array", added: "Array",
-) -> None:  # fmt: skip
-    """One anomaly, from ``start`` on. loud: the noise's deviation; what is added is large beside it."""
+    draw: "np.random.Generator",
+    kind: str,
+    start: int,
+    period: float,
+    loud: float,
+    pace: "Array",
+    size: "Array",
+    noise: "Array",
+    added: "Array",
+) -> None:
+    """Changes a series' parts by one anomaly, from ``start`` on. loud: the noise's deviation."""
+    import numpy as np
+
     large = (loud + 0.3) * draw.uniform(3, 8)
     some = slice(start, start + int(draw.uniform(20, 100)))
     cycle = slice(start, start + int(max(period, 20)))
@@ -121,18 +131,12 @@ def _disturb(
             pace[cycle] *= draw.choice([0.4, 2.5])
         case "drift":
             length = len(added[start : start + 200])
-            added[start : start + 200] += large * (1 + (length > 0)) * _ramp(length)
-
-
-def _ramp(length: int) -> "Array":
-    import numpy as np
-
-    return np.linspace(0, 1, length)
+            added[start : start + 200] += 2 * large * np.linspace(0, 1, length)
 
 
 SIGNALS = Dataset(
     name="signals",
-    summary="drawn series with cycles, noise and trends; in the test rows with anomalies, in windows; drawn from a seed",
+    summary="drawn series with cycles, noise and trends, and in the test rows with anomalies; drawn from a seed",
     size=" / ".join(f"{rows:,}" for rows in ROWS.values()) + f" series of {STEPS[0]:,} to {STEPS[1]:,} steps",
     task="anomaly",
     licence="Apache-2.0",
