@@ -83,8 +83,8 @@ class Forecast(Head):
     """Reads each of a window's last ``h`` steps, those that are forecast, off the trunk's output at that step.
 
     The network says how far y is from the window's base, in the window's spread (``modalities/_scales.py``); the trunk
-    has read the history and gone on over the steps to come with what is known of them. With ``form`` shifted it learns at
-    every step what the next one is, and forecasts by reading what it has drawn (Salinas et al. 2020,
+    has read the history and gone on over the steps to come with what is known of them. With ``form`` shifted it learns
+    at every step what the next one is, and forecasts by reading what it has drawn (Salinas et al. 2020,
     https://arxiv.org/abs/1704.04110). After the training the
     intervals are calibrated on the validation rows: each level's end is moved by the quantile of how far, in spreads,
     true values lay outside (conformalised quantile regression, Romano et al. 2019, https://arxiv.org/abs/1905.03222).
