@@ -71,9 +71,8 @@ class Quantiles(Output):
         shape = np.broadcast_shapes(values.shape[:-1], place.shape)
         values, place = np.broadcast_to(values, (*shape, self.size)), np.broadcast_to(place, shape)
         low = np.minimum(place.astype(int), self.size - 1)
-        below, above = (
-            np.take_along_axis(values, at[..., None], -1)[..., 0] for at in (low, np.minimum(low + 1, self.size - 1))
-        )
+        ends = np.stack([low, np.minimum(low + 1, self.size - 1)], axis=-1)
+        below, above = np.moveaxis(np.take_along_axis(values, ends, -1), -1, 0)
         return np.asarray(below + (above - below) * (place - low))
 
 
