@@ -85,8 +85,8 @@ class Head(nn.Module, ABC):
     own, ``unaligned`` whether targets are sequences with lengths of their own, whose steps a batch counts beside the
     input's. ``optional`` further roles, whose columns the data may lack, ``gaps`` roles that single rows may lack,
     which are then empty. ``pointwise``: tables may hold a point of a series in each row. ``objective`` may depend on
-    the settings. ``pool`` makes one vector of a sequence's steps: a head that has one gets it as ``last``, which is else
-    the trunk's final output.
+    the settings. ``pool`` makes one vector of a sequence's steps: a head that has one gets it as ``last``, which is
+    else the trunk's final output.
     """
 
     config: ClassVar[type]
