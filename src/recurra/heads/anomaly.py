@@ -143,7 +143,7 @@ class Anomaly(Head):
         square = (outputs.view(steps.shape) - steps).flatten(1).square()
         return square.nanmean(1) * self.channels / 2, square.mean(1).sqrt()
 
-    def _along(self, features: Ragged, steps: Tensor) -> tuple[Tensor, Tensor]:
+    def along(self, features: Ragged, steps: Tensor) -> tuple[Tensor, Tensor]:
         """Each step's loss in nats and its error, both [N]; of a first step, which nothing forecast, 0 and NaN."""
         outputs, offsets, steps = self.outputs(features.values), features.offsets, steps.to(features.values.dtype)
         begins = offsets[:-1][features.lengths > 0]
@@ -158,7 +158,7 @@ class Anomaly(Head):
 
     def loss(self, features: Ragged, last: Tensor, targets: Ragged) -> tuple[Tensor, float]:
         """The likelihood of each step after the first of its row; autoencoder: half the squared error, of each step."""
-        nats, _ = self._along(features, targets.values[:, :-1])
+        nats, _ = self.along(features, targets.values[:, :-1])
         forecast = self.settings.way == "forecast"
         return nats.sum(), len(nats) - forecast * int((features.lengths > 0).sum())
 
@@ -172,7 +172,7 @@ class Anomaly(Head):
 
     def scores(self, features: Ragged, steps: Tensor) -> Array:
         """Each step's score in [0, 1), and once more where it is fresh, else 0: [N, 2]."""
-        errors = self.errors(self._along(features, steps)[1], steps)
+        errors = self.errors(self.along(features, steps)[1], steps)
         return unusual(errors, features.offsets.cpu().numpy(), self.settings.habits)
 
     def decode(self, features: Ragged, last: Tensor) -> list[dict[str, Any]]:
@@ -200,24 +200,34 @@ class _AnomalyMeter(Meter):
         self.head = head
         self.nats, self.counted = 0.0, 0
         self.rows: list[int] = []
-        self.scores: list[Array] = []
+        self.errors: list[Array] = []
+        self._scores: list[Array] = []  # of as many rows as were counted when they were last asked for
         self.marks: list[NDArray[np.int64]] = []
 
     def update(self, features: Ragged, last: Tensor, targets: Ragged, rows: Tensor | None) -> None:
         steps = targets.values[:, :-1]
         with torch.no_grad():
             total, counted = self.head.loss(features, last, targets)
-            scores = self.head.scores(features, steps)
+            errors = self.head.errors(self.head.along(features, steps)[1], steps)
         self.nats, self.counted = self.nats + float(total), self.counted + int(counted)
         ends = targets.offsets[1:-1].cpu().numpy()
         self.rows += range(len(targets)) if rows is None else rows.tolist()
-        self.scores += np.split(scores, ends)
+        self.errors += np.split(errors, ends)
         self.marks += np.split(targets.values[:, -1].cpu().numpy().astype(np.int64), ends)
 
     def metrics(self) -> dict[str, float]:
         """nats: of each step. alarms: for each 1,000 steps, after the probation. With windows, NAB's scores too."""
         found = {"nats": self.nats / max(self.counted, 1), **self._alarms(self._fresh)}
         return {**found, **self._nab(self._fresh)}
+
+    @property
+    def scores(self) -> list[Array]:
+        """Of each row, [T, 2]; all rows at once, as a step costs nearly the same for one and for many."""
+        if len(self._scores) < len(self.errors):
+            offsets = np.array([0, *map(len, self.errors)]).cumsum()
+            together = unusual(np.concatenate(self.errors), offsets, self.head.settings.habits)
+            self._scores = np.split(together, offsets[1:-1])
+        return self._scores
 
     @property
     def _fresh(self) -> list[Array]:
