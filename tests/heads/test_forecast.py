@@ -221,6 +221,7 @@ def test_meter_counts_the_same_as_by_hand() -> None:
     beside = meter.beside(frame, None)
     assert list(beside) == ["naive", "seasonal naive", "drift"]
     best = min(errors["mae"] for errors in beside.values())
+    assert meter.details(frame)["widths"] == {}
     assert ("does not beat" in meter.details(frame)["verdict"]) == (metrics["mae"] >= best)
 
 
@@ -270,3 +271,14 @@ def test_a_path_of_certain_steps_is_what_teacher_forcing_says() -> None:
     y, _, _ = net.features(shown)
     places = y.offsets[1:, None] + torch.arange(-4, 0)
     torch.testing.assert_close(net.head.output(y.values[places])[..., 0], path, atol=1e-5, rtol=1e-4)
+
+
+def test_the_widths_of_one_series_are_in_the_order_of_time() -> None:
+    draw = np.random.default_rng(0).normal(size=150).tolist()
+    series = line(draw)
+    frame = pd.DataFrame({"y": [Window(series, origin, 4, 12) for origin in range(140, 20, -1)]})
+    net = model(frame)
+    found = net.measure(net.evaluation_batches(frame, "x")).details(frame)["widths"]
+    assert found["times"] == ["21", "140"]
+    first = net.predict([frame["y"].iloc[-1]])[0]["quantiles"]
+    assert found["widths"][0] == pytest.approx(first["0.9"][0] - first["0.1"][0], rel=1e-3)

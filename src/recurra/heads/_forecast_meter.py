@@ -1,5 +1,6 @@
 """How good forecasts are, beside those that need no model."""
 
+from collections import Counter
 from collections.abc import Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol
@@ -23,6 +24,7 @@ INTERVALS = (80, 90)
 PLACES = (0.1, 0.4, 0.7, 0.95)  # of the windows in the report, by their errors
 HISTORY = 3  # horizons of history with each
 BINS = 41
+MANY = 100  # windows of one series whose intervals are shown one after the other
 
 
 class Speaker(Protocol):
@@ -153,6 +155,7 @@ class ForecastMeter(Meter):
             "forecasts": [self._shown(row) for row in self._chosen()],
             "errors_by_step": {"model": _means(own), **{name: _means(error) for name, error in others.items()}},
             "residuals": self._residuals(),
+            "widths": self._widths(),
         }
 
     def _absolute(self, forecast: Numbers) -> Numbers:
@@ -177,6 +180,19 @@ class ForecastMeter(Meter):
             "levels": levels.tolist(),
             "quantiles": [_plain(self.values[row, :, i]) for i in range(len(levels))],
         }
+
+    def _widths(self) -> dict[str, Any]:
+        """How wide the 80 % interval of the first step is from window to window, of a series with many; or nothing."""
+        lines = [window.line.id for window in self.windows]
+        id = Counter(lines).most_common(1)[0][0]
+        rows = [row for row, line in enumerate(lines) if line == id]
+        low, high = (int(np.abs(self.head.levels - side).argmin()) for side in (0.1, 0.9))
+        if len(rows) < MANY or abs(self.head.levels[high] - self.head.levels[low] - 0.8) > 1e-9:
+            return {}
+        rows.sort(key=lambda row: self.windows[row].origin)
+        width = self.values[rows, 0, high] - self.values[rows, 0, low]
+        times = [str(self.windows[row].line.times[self.windows[row].origin]) for row in (rows[0], rows[-1])]
+        return {"id": id, "times": times, "widths": _plain(width)}
 
     def _residuals(self) -> dict[str, list[float]]:
         """How often errors of each size were made, in units of the series' own seasonal difference (as in MASE)."""

@@ -139,6 +139,15 @@ def errors_by_step(errors: dict[str, list[float]], width: int, height: int) -> s
     return canvas.svg("mean absolute error")
 
 
+def widths(values: list[float], width: int, height: int) -> str:
+    """How wide an interval is from window to window."""
+    canvas = _Canvas("widths", width, height, "window, in the order of time")
+    canvas.axes.plot(np.arange(1, len(values) + 1), values, color=INKS["valid"], linewidth=1)
+    canvas.axes.set_xlim(1, len(values))
+    canvas.axes.set_ylim(bottom=0)
+    return canvas.svg("width, in y's unit")
+
+
 def residuals(edges: list[float], shares: list[float], width: int, height: int) -> str:
     """How often errors of each size were made."""
     canvas = _Canvas("residuals", width, height, "true less forecast, in mean seasonal differences of the series")

@@ -245,6 +245,11 @@ def _forecasts(details: dict[str, Any]) -> list[dict[str, Any]]:
     if details["residuals"]["edges"]:
         drawing = figures.residuals(details["residuals"]["edges"], details["residuals"]["shares"], 440, 250)
         charts.append(_chart("Residuals", "The outermost bars hold what lies beyond.", [], [("", drawing)], half=True))
+    if wide := details["widths"]:
+        first, last = (time.replace("T00:00:00", "").replace("T", " ") for time in wide["times"])
+        note = f"{wide['id']}, one step ahead, from {first} to {last}"
+        drawing = figures.widths(wide["widths"], 440, 250)
+        charts.append(_chart("Width of the 80 % interval", note, [], [("", drawing)], half=True))
     for chart in charts:
         chart["drawings"] = [(where, Markup(svg)) for where, svg in chart["drawings"]]
     return charts
