@@ -42,7 +42,7 @@ class Habits:
 
     memory: int = 2000
     recent: int = 10
-    quiet: int = 100
+    quiet: int = 200
     warm: int = 50
 
 

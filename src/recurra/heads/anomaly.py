@@ -47,7 +47,7 @@ class AnomalyConfig:
     alarm_rate: float = setting(0.001, "wanted share of alarms among ordinary steps; it sets the threshold")
     memory: int = setting(2000, "about how many steps back errors count in what is usual")
     recent: int = setting(10, "steps of the short mean of errors, which is watched too")
-    quiet: int = setting(100, "steps after a score in which a lower one is of the same event, and halved")
+    quiet: int = setting(200, "steps after a score in which one about as high is of the same event, and no new alarm")
     warm: int = setting(50, "steps at the beginning of a series whose score is 0")
 
     def __post_init__(self) -> None:
