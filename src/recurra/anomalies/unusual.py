@@ -52,8 +52,12 @@ def score_of(probability: Array | float) -> Any:
     >>> [round(float(score_of(p)), 3) for p in (1.0, 1e-3, 1e-6)]
     [0.0, 0.5, 0.667]
     """
-    rarity = -np.log(probability)
-    return rarity / (rarity + math.log(HALF))
+    return _score(-np.log(probability))
+
+
+def _score(rarity: Array) -> Array:
+    rarity = np.maximum(rarity, 0.0) + 0.0  # for which 0 is not -0
+    return np.asarray(rarity / (rarity + math.log(HALF)))
 
 
 class Unusual:
@@ -99,8 +103,7 @@ class Unusual:
         watched /= s["level"]
         rarity = self._rarity(watched, s).max(axis=1, keepdims=True) - math.log(watched.shape[1])
         self._learn(watched, s)
-        score = np.where(s["count"] > self.habits.warm, rarity / (np.maximum(rarity, 0) + math.log(HALF)), 0.0)
-        score = np.maximum(score, 0.0)
+        score = np.where(s["count"] > self.habits.warm, _score(rarity), 0.0)
         fresh = self._fresh(score, s)
         for name, value in s.items():
             self.states[name][rows] = value

@@ -81,8 +81,8 @@ class Signal(Modality):
     A row is an array [T, C], or whatever else ``recurra.arrays.series`` reads.
 
     >>> modality = Signal.fit(SignalConfig(), [[1.0, 3.0]])
-    >>> modality.encode([100.0, 300.0, 200.0]).round(decimals=2).flatten().tolist()
-    [0.0, 0.88, 0.0]
+    >>> modality.encode([100.0, 300.0, 200.0]).flatten()
+    tensor([0.0000, 0.8800, 0.0000])
     """
 
     config = SignalConfig

@@ -12,12 +12,13 @@ import tarfile
 from collections.abc import Mapping
 from typing import Any
 
-from recurra.anomalies.nab import probation
 from recurra.datasets.base import Columns, Dataset, File
 
 
 def _read(files: Mapping[str, bytes]) -> dict[str, Columns]:
     import numpy as np
+
+    from recurra.anomalies.nab import probation
 
     with tarfile.open(fileobj=io.BytesIO(files["all"])) as archive:
         found = {m.name: archive.extractfile(m) for m in archive.getmembers() if m.name.endswith((".csv", ".json"))}
