@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from recurra.rivals import TfIdf
+from recurra.rivals import TfIdf, tfidf
 
 KNOWN = ["good", "not good", "bad", "not bad", ("really", "good"), ["really", "bad"]] * 4
 LABELS = np.array([1, 0, 0, 1, 1, 0] * 4)
@@ -24,6 +24,17 @@ def test_numbers_are_read_off_words() -> None:
 def test_rows_without_words_are_not_for_it(rows: list) -> None:
     assert TfIdf().classify(rows, np.arange(len(rows)), ["good"]) is None
     assert TfIdf().regress(rows, np.arange(len(rows)) * 1.0, ["good"]) is None
+
+
+def test_of_many_rows_some_are_learnt_from_evenly(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = ["good", "bad"]
+    monkeypatch.setattr(tfidf, "MOST_ROWS", 8)
+    # Of three rows each the first: what the others say is not heard.
+    known = [word for said in KNOWN[:8] for word in (said, "good", "bad")]
+    labels = np.array([label for one in LABELS[:8] for label in (one, 0, 1)])
+    assert TfIdf().classify(known, labels, asked).tolist() == [1, 0]
+    monkeypatch.setattr(tfidf, "MOST_ROWS", 1)
+    assert TfIdf().classify(known, labels, asked).tolist() == [1, 1]
 
 
 def test_scripts_without_spaces_have_words_too() -> None:

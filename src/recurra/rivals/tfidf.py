@@ -8,11 +8,15 @@ from numpy.typing import NDArray
 
 from recurra.rivals.base import Rival
 
+# Of more training rows it learns from every second one, third one, ...: its vocabulary must fit into memory.
+MOST_ROWS = 100_000
+
 
 class TfIdf(Rival):
     """TF-IDF of words and of pairs of them, in scikit-learn's ridge or logistic regression, as they come.
 
-    A row is a text or a list of tokens. The order of words beyond a pair is lost to it.
+    A row is a text or a list of tokens. The order of words beyond a pair is lost to it. It learns from MOST_ROWS rows
+    at most, evenly taken.
 
     >>> TfIdf().classify(["a good film", "good fun", "bad", "a bad plot"], np.array([1, 1, 0, 0]), ["what a bad film"])
     array([0])
@@ -39,6 +43,10 @@ class TfIdf(Rival):
 def _answers(model: Any, known: Sequence[Any], answers: NDArray[Any], asked: Sequence[Any]) -> NDArray[Any] | None:
     from sklearn.feature_extraction.text import TfidfVectorizer
 
+    every = -(-len(known) // MOST_ROWS) or 1
+    known, answers = known[::every], answers[::every]
+    if len(np.unique(answers)) == 1:
+        return np.repeat(answers[:1], len(asked))
     # Words of a single character count, as they are most of what some scripts have.
     tfidf = TfidfVectorizer(token_pattern=r"(?u)\w+", ngram_range=(1, 2), sublinear_tf=True)
     texts = list(map(_text, known))
