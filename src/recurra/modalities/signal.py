@@ -82,7 +82,7 @@ class Signal(Modality):
 
     >>> modality = Signal.fit(SignalConfig(), [[1.0, 3.0]])
     >>> modality.encode([100.0, 300.0, 200.0]).flatten()
-    tensor([0.0000, 0.8800, 0.0000])
+    tensor([0.0000, 0.8814, 0.0000])
     """
 
     config = SignalConfig
