@@ -167,11 +167,8 @@ def windows(count: int = 30, scale: float = 1.0) -> pd.DataFrame:
     return pd.DataFrame({"y": [Window(line(y.tolist()), 20 + i, 4, 12) for i in range(count)]})
 
 
-@pytest.mark.parametrize("error", ["quantile", "absolute", "squared", "student", "negative-binomial", "mixture"])
-def test_every_error_learns_and_forecasts(error: str) -> None:
-    torch.manual_seed(0)
-    frame = windows()
-    net = model(frame, **{"head.error": error})
+def check_learns(net: Model, frame: pd.DataFrame) -> None:
+    """Trains on all windows as one batch."""
     (batch,) = net.batches(frame, "x", tokens=10_000, truncation=0, shuffle=False).epoch(0, 0)
     optimizer, losses = torch.optim.Adam(net.parameters(), 0.02), []
     for _ in range(25):
@@ -181,6 +178,14 @@ def test_every_error_learns_and_forecasts(error: str) -> None:
         optimizer.step()
         losses.append(float(total.detach() / count))
     assert losses[-1] < losses[0] - 0.05
+
+
+@pytest.mark.parametrize("error", ["quantile", "absolute", "squared", "student", "negative-binomial", "mixture"])
+def test_every_error_learns_and_forecasts(error: str) -> None:
+    torch.manual_seed(0)
+    frame = windows()
+    net = model(frame, **{"head.error": error})
+    check_learns(net, frame)
     (found,) = net.predict([frame["y"].iloc[3]])
     quantiles = np.array(list(found["quantiles"].values()))
     assert quantiles.shape == (len(LEVELS), 4)
@@ -238,16 +243,8 @@ def test_step_by_step_it_forecasts_what_it_was_shown(error: str) -> None:
     torch.manual_seed(0)
     frame = windows()
     net = model(frame, **{"head.error": error, "head.form": "shifted", "head.paths": 20})
-    (batch,) = net.batches(frame, "x", tokens=10_000, truncation=0, shuffle=False).epoch(0, 0)
     net.train()
-    optimizer, losses = torch.optim.Adam(net.parameters(), 0.02), []
-    for _ in range(25):
-        total, count, _ = net(batch.inputs, batch.targets, None)
-        optimizer.zero_grad()
-        (total / count).backward()
-        optimizer.step()
-        losses.append(float(total.detach() / count))
-    assert losses[-1] < losses[0] - 0.05
+    check_learns(net, frame)
     net.eval()
     together, (alone,) = net.predict(list(frame["y"])), net.predict([frame["y"].iloc[3]])
     np.testing.assert_allclose(together[3]["forecast"], alone["forecast"], rtol=1e-4)

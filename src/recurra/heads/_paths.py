@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from recurra.heads._outputs import Output
-from recurra.heads.base import Run
+from recurra.heads.base import Reading
 from recurra.modalities.panel import Panel
 from recurra.sequences import Ragged, State
 from recurra.timeline import Numbers
@@ -27,7 +27,13 @@ def fill(inputs: Tensor, places: Tensor, wanted: Tensor, there: Tensor) -> Tenso
 
 
 def sampled(
-    run: Run, say: Callable[[Tensor], Tensor], output: Output, inputs: Ragged, horizon: int, count: int, levels: Numbers
+    run: Reading,
+    say: Callable[[Tensor], Tensor],
+    output: Output,
+    inputs: Ragged,
+    horizon: int,
+    count: int,
+    levels: Numbers,
 ) -> tuple[Ragged, Tensor, State]:
     """Each step's quantiles over ``count`` paths, each drawn step by step: values [B * h, L], as features are given.
 

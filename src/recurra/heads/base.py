@@ -23,9 +23,8 @@ if TYPE_CHECKING:
 Score = Callable[[Ragged, Tensor, Tensor], Tensor]
 # Of each sequence its score, that of a sequence that says nothing, and what each step adds to it.
 Contributions = Callable[[Score], list[dict[str, Any]]]
-
-
-Run = Callable[[Ragged, State | None], tuple[Ragged, Tensor, State]]
+# Encoder and trunk over sequences: from these and a state to features, the last ones, and the state after them.
+Reading = Callable[[Ragged, State | None], tuple[Ragged, Tensor, State]]
 
 
 @dataclass(frozen=True)
@@ -126,7 +125,7 @@ class Head(nn.Module, ABC):
         """The sequences of a batch that encoder and trunk read; a head that compares them adds its targets'."""
         return inputs
 
-    def through(self, run: Run, inputs: Ragged, state: State | None) -> tuple[Ragged, Tensor, State]:
+    def through(self, run: Reading, inputs: Ragged, state: State | None) -> tuple[Ragged, Tensor, State]:
         """What encoder and trunk make of the sequences to be evaluated: features, last ones, state. run: both of them;
         a head whose predictions are read again calls it step by step."""
         return run(inputs, state)

@@ -14,7 +14,7 @@ from recurra.heads._forecast_meter import ForecastMeter
 from recurra.heads._futures import Future, Futures, units
 from recurra.heads._outputs import Mixture, NegativeBinomial, Output, Point, Quantiles, Student
 from recurra.heads._paths import fill, sampled
-from recurra.heads.base import Head, Meter, Objective, Run
+from recurra.heads.base import Head, Meter, Objective, Reading
 from recurra.modalities import Modality
 from recurra.modalities.panel import Panel
 from recurra.sequences import Ragged, State
@@ -137,7 +137,7 @@ class Forecast(Head):
         before = targets.wanted[:, :-1].flatten(), targets.there[:, :-1].flatten()
         return inputs.with_values(fill(inputs.values, places, *before))
 
-    def through(self, run: Run, inputs: Ragged, state: State | None) -> tuple[Ragged, Tensor, State]:
+    def through(self, run: Reading, inputs: Ragged, state: State | None) -> tuple[Ragged, Tensor, State]:
         if not self.shifted:
             return run(inputs, state)
         return sampled(run, self.output, self.step, inputs, self.horizon, self.settings.paths, self.levels)
