@@ -27,7 +27,7 @@ def said(net: Number, mean: float, raw: float = 0.0) -> None:
     """Makes the head say the same for every row."""
     nn.init.zeros_(net.output.weight)
     net.output.bias.data[0] = (mean - net.mean) / net.deviation
-    if net.gaussian:
+    if net.likelihood:
         net.output.bias.data[1] = raw
 
 
@@ -60,7 +60,8 @@ def test_the_gaussian_loss_and_nats_are_torchs() -> None:
     net = head("gaussian")
     said(net, 25.0, raw=0.7)
     targets = net.targets(FRAME, "here")
-    mean, deviation = net.predicted(FEATURES, LAST)
+    mean, raw = net.predicted(LAST).unbind(-1)
+    deviation = nn.functional.softplus(raw + math.log(math.e - 1)) + 1e-4
     total, count = net.loss(FEATURES, LAST, targets)
     expected = nn.functional.gaussian_nll_loss(mean, targets, deviation.square(), reduction="sum")
     assert count == 4
@@ -84,6 +85,26 @@ def test_the_interval_holds_the_share_that_it_should_of_numbers_as_uncertain_as_
     row = net.decode(features, torch.zeros(4000, 3))[0]
     inside = frame["number"].between(row["low"], row["high"]).mean()
     assert inside == pytest.approx(meter.metrics()["coverage"])
+
+
+@pytest.mark.parametrize("error", ["absolute", "quantile"])
+def test_of_skewed_numbers_the_median_and_the_ends_that_hold_the_level_are_learnt(error: str) -> None:
+    numbers = torch.rand(2000, generator=torch.Generator().manual_seed(1)).log().neg()  # exponential
+    frame = pd.DataFrame({"series": [[1.0]] * 2000, "number": numbers.tolist()})
+    net, features = head(error, 0.8, frame), Ragged(torch.zeros(2000, 3), torch.arange(2001))
+    targets, last = net.targets(frame, "here"), torch.zeros(2000, 3)
+    optimizer = torch.optim.Adam([net.output.bias], 0.03)
+    for _ in range(400):
+        optimizer.zero_grad()
+        total, count = net.loss(features, last, targets)
+        (total / count).backward()
+        optimizer.step()
+    row = net.decode(features, last)[0]
+    assert row["number"] == pytest.approx(math.log(2), abs=0.07)
+    if error == "quantile":
+        assert row["low"] == pytest.approx(-math.log(0.9), abs=0.07)
+        assert row["high"] == pytest.approx(-math.log(0.1), abs=0.2)
+    assert net.objective.metric == "mae"
 
 
 def test_what_cannot_be_learnt_or_set_is_refused() -> None:

@@ -1,4 +1,4 @@
-"""What a forecast says of each step: one value, quantiles, or a distribution with parameters.
+"""What is said of a number that is not known yet: one value, quantiles, or a distribution with parameters.
 
 All work on standardised numbers; ``unit`` is how large counts are on the whole.
 """
@@ -14,11 +14,14 @@ from torch.nn import functional
 from recurra.timeline import Numbers
 
 LEAST = 1e-3
+# The deviation that softplus gives for this is 1, that of the standardised numbers.
+ONE = math.log(math.e - 1)
+LEAST_DEVIATION = 1e-4
 BISECTIONS = 60
 
 
 class Output(ABC):
-    """size: numbers that the network gives for a step. counts: whether they are about y itself, and not scaled."""
+    """size: numbers that the network gives for each. counts: whether they are about y itself, and not scaled."""
 
     size: int
     counts = False
@@ -74,6 +77,27 @@ class Quantiles(Output):
         ends = np.stack([low, np.minimum(low + 1, self.size - 1)], axis=-1)
         below, above = np.moveaxis(np.take_along_axis(values, ends, -1), -1, 0)
         return np.asarray(below + (above - below) * (place - low))
+
+
+class Gaussian(Output):
+    """Mean and deviation (Nix & Weigend 1994, https://doi.org/10.1109/ICNN.1994.374138); the loss is without the nats
+    that are always the same, half of log(2 pi)."""
+
+    size = 2
+
+    def _parameters(self, given: Tensor) -> tuple[Tensor, Tensor]:
+        mean, deviation = given.unbind(-1)
+        return mean, functional.softplus(deviation + ONE) + LEAST_DEVIATION
+
+    def loss(self, given: Tensor, wanted: Tensor, unit: Tensor) -> Tensor:
+        mean, deviation = self._parameters(given)
+        return ((wanted - mean) / deviation).square() / 2 + deviation.log()
+
+    def at(self, given: Tensor, level: Numbers, unit: Numbers) -> Numbers:
+        from scipy.special import ndtri
+
+        mean, deviation = map(_numbers, self._parameters(given))
+        return np.asarray(mean + deviation * ndtri(level))
 
 
 class Student(Output):
@@ -150,4 +174,4 @@ class Mixture(Output):
 
 
 def _numbers(values: Tensor) -> Numbers:
-    return values.double().numpy()
+    return values.detach().cpu().double().numpy()

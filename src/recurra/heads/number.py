@@ -1,30 +1,30 @@
 """One number for a whole sequence, with an interval where it is asked for."""
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
-from statistics import NormalDist
 from typing import TYPE_CHECKING, Any, Literal
 
+import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from recurra.arrays import readable
 from recurra.config import setting
 from recurra.errors import DataError, InputError
+from recurra.heads._outputs import Gaussian, Output, Point, Quantiles
 from recurra.heads._telling import best_and_worst
 from recurra.heads.base import Contributions, Head, Meter, Objective
 from recurra.modalities import Modality
 from recurra.nn.pooling import Pool, Pooling
 from recurra.sequences import Ragged
+from recurra.timeline import Numbers
 
 if TYPE_CHECKING:
     import pandas as pd
 
 MOST_WRONG = 20
-# The deviation that softplus gives for this is 1, that of the standardised targets.
-ONE = math.log(math.e - 1)
-LEAST_DEVIATION = 1e-4
+ONE = np.ones(1)  # standardised numbers need no unit
 
 
 @dataclass(frozen=True)
@@ -33,10 +33,12 @@ class NumberConfig:
 
     pool: Pool = setting("last", "how steps become one vector")
     dropout: float = setting(0.0, "share of the pooled vector dropped in training")
-    error: Literal["squared", "gaussian"] = setting(
-        "squared", "squared: the mean squared error; gaussian: each prediction has its own deviation and an interval"
+    error: Literal["squared", "absolute", "quantile", "gaussian"] = setting(
+        "squared",
+        "squared, absolute: the number's mean or its median; quantile: the median and the ends of an interval; "
+        "gaussian: the mean, a deviation for each, and so an interval",
     )
-    level: float = setting(0.9, "gaussian: share of the true numbers that are to lie inside the interval")
+    level: float = setting(0.9, "quantile, gaussian: share of the true numbers that are to lie inside the interval")
 
     def __post_init__(self) -> None:
         if not 0 <= self.dropout < 1:
@@ -44,29 +46,43 @@ class NumberConfig:
         if not 0 < self.level < 1:
             raise InputError(f"head.level: expected a share between 0 and 1, got {self.level}")
 
+    @property
+    def levels(self) -> tuple[float, float, float]:
+        """The interval's lower end, the middle, the upper end."""
+        return (1 - self.level) / 2, 0.5, (1 + self.level) / 2
+
+    def output(self) -> Output:
+        """What the network says of a number."""
+        kinds: dict[str, Callable[[], Output]] = {
+            "squared": lambda: Point(squared=True),
+            "absolute": lambda: Point(squared=False),
+            "quantile": lambda: Quantiles(self.levels),
+            "gaussian": Gaussian,
+        }
+        return kinds[self.error]()
+
 
 class Number(Head):
     """Predicts a number: pooling over the steps, dropout, a linear layer.
 
-    It learns the numbers standardised, by mean and deviation over the training rows, and gives them as they were. With
-    ``error`` gaussian it also learns each number's deviation (Nix & Weigend 1994,
-    https://doi.org/10.1109/ICNN.1994.374138).
+    It learns the numbers standardised, by mean and deviation over the training rows, and gives them as they were.
     """
 
     config = NumberConfig
     roles = ("number",)
-    objective = Objective("rmse", maximise=False)
 
     def __init__(
         self, config: NumberConfig, width: int, known: dict[str, Any], modality: Modality, encoder: nn.Module
     ) -> None:
         super().__init__(config, width, known, modality, encoder)
         self.mean, self.deviation = float(known["mean"]), float(known["deviation"])
-        self.gaussian = config.error == "gaussian"
-        self.reach = NormalDist().inv_cdf((1 + config.level) / 2)  # deviations from the middle to the interval's end
+        self.step, self.levels = config.output(), np.array(config.levels)
+        self.interval, self.likelihood = config.error in ("quantile", "gaussian"), config.error == "gaussian"
+        self.middle = 1 if config.error == "quantile" else 0  # where the number itself stands in what is said of it
+        self.objective = Objective("mae" if config.error in ("absolute", "quantile") else "rmse", maximise=False)
         self.pool = Pooling(width, config.pool)
         self.dropout = nn.Dropout(config.dropout)
-        self.output = nn.Linear(width, 2 if self.gaussian else 1)
+        self.output = nn.Linear(width, self.step.size)
 
     @classmethod
     def learn(cls, config: NumberConfig, frame: "pd.DataFrame") -> dict[str, Any]:
@@ -84,26 +100,23 @@ class Number(Head):
         numbers = (frame["number"].astype(float) - self.mean) / self.deviation
         return torch.tensor(numbers.to_numpy(), dtype=torch.float32)
 
-    def predicted(self, features: Ragged, last: Tensor) -> tuple[Tensor, Tensor]:
-        """last: [B, F], pooled. Returns mean and deviation [B] of the standardised number (squared: 1)."""
-        out = self.output(self.dropout(last))
-        mean = out[:, 0]
-        return mean, functional.softplus(out[:, 1] + ONE) + LEAST_DEVIATION if self.gaussian else torch.ones_like(mean)
+    def predicted(self, last: Tensor) -> Tensor:
+        """last: [B, F], pooled. Returns [B, O], what is said of the standardised numbers."""
+        return self.output(self.dropout(last))  # type: ignore[no-any-return]
 
     def loss(self, features: Ragged, last: Tensor, targets: Tensor) -> tuple[Tensor, float]:
-        """Half the squared error, in nats but for a constant; gaussian: with the deviation's own nats."""
-        mean, deviation = self.predicted(features, last)
-        return (((targets - mean) / deviation).square() / 2 + deviation.log()).sum(), len(targets)
+        """Half the squared error, the absolute one, the pinball loss, or nats but for a constant."""
+        return self.step.loss(self.predicted(last), targets, targets.new_ones(1)).sum(), len(targets)
+
+    def ends(self, predicted: Tensor) -> Numbers:
+        """Low end, middle and high end, [B, 3], standardised; one and the same number where no interval is learnt."""
+        return self.step.quantiles(predicted, self.levels, ONE)
 
     def decode(self, features: Ragged, last: Tensor) -> list[dict[str, Any]]:
-        """The number; gaussian: also the ends of its interval."""
-        mean, deviation = (x.double() * self.deviation for x in self.predicted(features, last))
-        mean = mean + self.mean
-        found = [{"number": number} for number in mean.tolist()]
-        if self.gaussian:
-            ends = zip((mean - self.reach * deviation).tolist(), (mean + self.reach * deviation).tolist(), strict=True)
-            found = [{**row, "low": low, "high": high} for row, (low, high) in zip(found, ends, strict=True)]
-        return found
+        """The number, and the ends of its interval where one is learnt."""
+        places = self.ends(self.predicted(last)) * self.deviation + self.mean
+        names = ("number", "low", "high") if self.interval else ("number",)
+        return [dict(zip(names, (middle, low, high), strict=False)) for low, middle, high in places.tolist()]
 
     def explain(
         self, inputs: Ragged, features: Ragged, last: Tensor, contributions: Contributions
@@ -111,8 +124,7 @@ class Number(Head):
         """As ``decode``, with what each step adds to the number, in its own unit."""
 
         def number(features: Ragged, last: Tensor, rows: Tensor) -> Tensor:
-            mean, _ = self.predicted(features, last)
-            return mean.double() * self.deviation + self.mean
+            return self.predicted(last)[:, self.middle].double() * self.deviation + self.mean
 
         return [one | added for one, added in zip(self.decode(features, last), contributions(number), strict=True)]
 
@@ -123,22 +135,25 @@ class Number(Head):
 class _NumberMeter(Meter):
     def __init__(self, head: Number):
         self.head = head
-        self.parts: list[Tensor] = []  # [5, B] each: mean, deviation, target, all standardised; row, steps
+        # [7, B] each: low end, middle, high end and target, all standardised; loss; row; steps
+        self.parts: list[Tensor] = []
 
     def update(self, features: Ragged, last: Tensor, targets: Tensor, rows: Tensor | None) -> None:
         with torch.no_grad():
-            mean, deviation = self.head.predicted(features, last)
+            predicted = self.head.predicted(last)
+            losses = self.head.step.loss(predicted, targets, targets.new_ones(1))
+        places = torch.from_numpy(self.head.ends(predicted)).unbind(-1)
         rows = torch.arange(len(targets)) if rows is None else rows
-        self.parts.append(torch.stack([x.cpu().double() for x in (mean, deviation, targets, rows, features.lengths)]))
+        parts = (*places, targets, losses, rows, features.lengths)
+        self.parts.append(torch.stack([x.cpu().double() for x in parts]))
 
     def metrics(self) -> dict[str, float]:
-        mean, deviation, targets, _, _ = torch.cat(self.parts, dim=1)
-        error = (mean - targets).abs()
-        found = self._errors(mean, targets)
-        if self.head.gaussian:
-            nats = (error / deviation).square() / 2 + deviation.log() + math.log(math.tau) / 2
-            found["nats"] = nats.mean().item() + math.log(self.head.deviation)
-            found["coverage"] = (error <= self.head.reach * deviation).double().mean().item()
+        low, middle, high, targets, losses, _, _ = torch.cat(self.parts, dim=1)
+        found = self._errors(middle, targets)
+        if self.head.likelihood:
+            found["nats"] = losses.mean().item() + math.log(math.tau) / 2 + math.log(self.head.deviation)
+        if self.head.interval:
+            found["coverage"] = ((low <= targets) & (targets <= high)).double().mean().item()
         return found
 
     def beside(self, frame: "pd.DataFrame", trained: "pd.DataFrame | None") -> dict[str, dict[str, float]]:
@@ -160,10 +175,10 @@ class _NumberMeter(Meter):
 
     def details(self, frame: "pd.DataFrame") -> dict[str, Any]:
         """The rows with the largest errors."""
-        mean, _, targets, rows, _ = torch.cat(self.parts, dim=1)
+        _, middle, _, targets, _, rows, _ = torch.cat(self.parts, dim=1)
         inputs = frame[next(c for c in frame.columns if c != "number")]
-        worst = (mean - targets).abs().argsort(descending=True)[:MOST_WRONG]
-        numbers = [(x[worst] * self.head.deviation + self.head.mean).tolist() for x in (targets, mean)]
+        worst = (middle - targets).abs().argsort(descending=True)[:MOST_WRONG]
+        numbers = [(x[worst] * self.head.deviation + self.head.mean).tolist() for x in (targets, middle)]
         return {
             "largest_errors": [
                 {"text": readable(inputs.iloc[int(row)]), "number": number, "predicted": predicted}
@@ -173,6 +188,6 @@ class _NumberMeter(Meter):
 
     def telling(self, frame: "pd.DataFrame") -> dict[int, Any]:
         """The rows with the smallest errors and those with the largest."""
-        mean, _, targets, rows, steps = torch.cat(self.parts, dim=1)
-        found = best_and_worst(rows.long(), (mean - targets).abs(), steps)
+        _, middle, _, targets, _, rows, steps = torch.cat(self.parts, dim=1)
+        found = best_and_worst(rows.long(), (middle - targets).abs(), steps)
         return {row: float(frame["number"].iloc[row]) for row in found}

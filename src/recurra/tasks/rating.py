@@ -20,7 +20,7 @@ rating = Task(
         "trunk.dropout": 0.3,
         "head.pool": "max",
         "head.dropout": 0.5,
-        "head.error": "gaussian",
+        "head.error": "quantile",
         "training.patience": 5,
     },
 )
