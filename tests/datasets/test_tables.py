@@ -72,6 +72,12 @@ def test_tsv_takes_quotes_as_they_are(tmp_path: Path) -> None:
         ("a.jsonl", '{"text": "a"}\n\n{"text": \n', r"a\.jsonl, line 3: not JSON"),
         ("a.jsonl", '{"text": "a"}\n[1]\n', r"a\.jsonl, line 2: expected a JSON object"),
         ("a.json", '[{"text": "a"},\n {"text" "b"}]', r"a\.json, line 2: not JSON"),
+        (
+            "a.jsonl",
+            '{"text": "a"}\n{"text": "b", "text": "c"}',
+            r"a\.jsonl, line 2: an object has two values of 'text'",
+        ),
+        ("a.json", '[{"text": "b", "text": "c"}]', r"a\.json: an object has two values of 'text'"),
         ("a.json", '[{"text": "a"}, 3]', r"a\.json, item 2: expected a JSON object"),
         ("a.parquet", "not parquet", r"a\.parquet: cannot be read as Parquet"),
     ],

@@ -175,12 +175,9 @@ def _parquet(path: Path) -> "pd.DataFrame":
 
 def _json(text: str, path: Path) -> "pd.DataFrame":
     if text.lstrip().startswith("["):
-        try:
-            rows = [(f"item {i}", row) for i, row in enumerate(json.loads(text), 1)]
-        except json.JSONDecodeError as error:
-            raise DataError(f"{path}, line {error.lineno}: not JSON ({error.msg}, column {error.colno})") from None
+        rows = [(f"item {i}", row) for i, row in enumerate(_parsed(text, path), 1)]
     else:
-        rows = [(f"line {i}", _line(line, path, i)) for i, line in enumerate(text.split("\n"), 1) if line.strip()]
+        rows = [(f"line {i}", _parsed(line, path, i)) for i, line in enumerate(text.split("\n"), 1) if line.strip()]
     for where, row in rows:
         if not isinstance(row, dict):
             raise DataError(f'{path}, {where}: expected a JSON object like {{"text": "..."}}, got {str(row)[:40]!r}')
@@ -188,11 +185,21 @@ def _json(text: str, path: Path) -> "pd.DataFrame":
     return frame_of({name: [row.get(name) for _, row in rows] for name in names})
 
 
-def _line(line: str, path: Path, number: int) -> Any:
+def _parsed(text: str, path: Path, line: int | None = None) -> Any:
+    """line: the number of the one that ``text`` is; None: a whole file."""
+
+    def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        found = dict(pairs)
+        if len(found) < len(pairs):
+            key = next(key for key, count in Counter(key for key, _ in pairs).items() if count > 1)
+            where = f"{path}, line {line}" if line else str(path)
+            raise DataError(f"{where}: an object has two values of {key!r}")
+        return found
+
     try:
-        return json.loads(line)
+        return json.loads(text, object_pairs_hook=unique)
     except json.JSONDecodeError as error:
-        raise DataError(f"{path}, line {number}: not JSON ({error.msg}, column {error.colno})") from None
+        raise DataError(f"{path}, line {line or error.lineno}: not JSON ({error.msg}, column {error.colno})") from None
 
 
 def _delimited(text: str, path: Path, header: bool, tabs: bool) -> "pd.DataFrame":
