@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from recurra.errors import DataError, InputError
+from recurra.heads._outputs import Categorical, Gaussian, Quantiles
 from recurra.heads.number import Number, NumberConfig
 from recurra.modalities.series import Series, SeriesConfig
 from recurra.model import Model, ModelConfig
@@ -27,7 +28,7 @@ def said(net: Number, mean: float, raw: float = 0.0) -> None:
     """Makes the head say the same for every row."""
     nn.init.zeros_(net.output.weight)
     net.output.bias.data[0] = (mean - net.mean) / net.deviation
-    if net.likelihood:
+    if isinstance(net.step, Gaussian):
         net.output.bias.data[1] = raw
 
 
@@ -105,6 +106,34 @@ def test_of_skewed_numbers_the_median_and_the_ends_that_hold_the_level_are_learn
         assert row["low"] == pytest.approx(-math.log(0.9), abs=0.07)
         assert row["high"] == pytest.approx(-math.log(0.1), abs=0.2)
     assert net.objective.metric == "mae"
+
+
+def test_of_few_numbers_each_has_a_probability_whose_median_and_interval_are_told() -> None:
+    frame = pd.DataFrame({"series": [[1.0]] * 4, "number": [1.0, 3.0, 7.0, 10.0]})
+    net = head("auto", 0.9, frame)
+    assert isinstance(net.step, Categorical)
+    shares = torch.tensor([0.04, 0.3, 0.3, 0.36])
+    nn.init.zeros_(net.output.weight)
+    net.output.bias.data = shares.log()
+    assert net.decode(FEATURES, LAST)[0] == {"number": 7.0, "low": 3.0, "high": 10.0}
+    middle = net.step.middle(net.predicted(LAST))[0] * net.deviation + net.mean
+    assert middle.item() == pytest.approx(float(shares.double() @ torch.tensor(frame["number"])))
+    meter = net.meter()
+    meter.update(FEATURES, LAST, net.targets(frame, "here"), None)
+    found = meter.metrics()
+    assert found["nats"] == pytest.approx(-shares.log().mean().item(), rel=1e-5)
+    assert (found["mae"], found["coverage"]) == (pytest.approx((6 + 4 + 0 + 3) / 4), 0.75)
+    # A number that no training row has counts as the nearest.
+    assert net.step.loss(net.output.bias, (torch.tensor(6.0) - net.mean) / net.deviation, torch.ones(1)).item() == (
+        pytest.approx(-math.log(0.3), rel=1e-5)
+    )
+
+
+def test_of_many_numbers_auto_learns_quantiles_and_categories_are_refused() -> None:
+    frame = pd.DataFrame({"series": [[1.0]] * 1001, "number": range(1001)})
+    assert isinstance(head("auto", frame=frame).step, Quantiles)
+    with pytest.raises(InputError, match=r"head\.error=categorical: expected at most 1000 different numbers"):
+        head("categorical", frame=frame)
 
 
 def test_what_cannot_be_learnt_or_set_is_refused() -> None:

@@ -34,6 +34,10 @@ class Output(ABC):
     def at(self, given: Tensor, level: Numbers, unit: Numbers) -> Numbers:
         """given: [..., size]. level, unit: broadcast to [...]. Returns the level's value, [...]."""
 
+    def middle(self, given: Tensor) -> Tensor:
+        """The mean or median of standardised numbers, [...], which gradients flow through."""
+        return given[..., 0]
+
     def quantiles(self, given: Tensor, levels: Numbers, unit: Numbers) -> Numbers:
         """Every level's value, [..., L]."""
         return self.at(given[..., None, :], levels, unit[..., None])
@@ -67,6 +71,9 @@ class Quantiles(Output):
         level = given.new_tensor(self.levels)
         return 2 * torch.maximum(level * error, (level - 1) * error).mean(-1)
 
+    def middle(self, given: Tensor) -> Tensor:
+        return given[..., self.levels.index(0.5)]
+
     def at(self, given: Tensor, level: Numbers, unit: Numbers) -> Numbers:
         """Between two of its levels on a straight line."""
         values = np.sort(_numbers(given), axis=-1)
@@ -98,6 +105,30 @@ class Gaussian(Output):
 
         mean, deviation = map(_numbers, self._parameters(given))
         return np.asarray(mean + deviation * ndtri(level))
+
+
+class Categorical(Output):
+    """A probability for each of a few numbers, such as stars; the loss is in nats."""
+
+    def __init__(self, numbers: tuple[float, ...]):
+        """numbers: standardised, rising."""
+        self.size, self.numbers = len(numbers), np.array(numbers)
+
+    def loss(self, given: Tensor, wanted: Tensor, unit: Tensor) -> Tensor:
+        """Of a number that is none of them, the nearest."""
+        nearest = (wanted[..., None] - self._known(given)).abs().argmin(-1, keepdim=True)
+        return -given.log_softmax(-1).gather(-1, nearest)[..., 0]
+
+    def middle(self, given: Tensor) -> Tensor:
+        return given.softmax(-1) @ self._known(given)
+
+    def at(self, given: Tensor, level: Numbers, unit: Numbers) -> Numbers:
+        """The least of the numbers that so large a share does not exceed."""
+        below = _numbers(given.double().softmax(-1).cumsum(-1))[..., :-1] < level[..., None]
+        return np.asarray(self.numbers[below.sum(-1)])
+
+    def _known(self, given: Tensor) -> Tensor:
+        return torch.as_tensor(self.numbers, dtype=given.dtype, device=given.device)
 
 
 class Student(Output):
@@ -154,6 +185,10 @@ class Mixture(Output):
         # Components that begin alike would stay alike.
         apart = torch.linspace(-1, 1, self.components, dtype=given.dtype, device=given.device)
         return weight.log_softmax(-1), place + apart, functional.softplus(scale) + LEAST
+
+    def middle(self, given: Tensor) -> Tensor:
+        weight, place, _ = self._parameters(given)
+        return (weight.exp() * place).sum(-1)
 
     def loss(self, given: Tensor, wanted: Tensor, unit: Tensor) -> Tensor:
         weight, place, scale = self._parameters(given)

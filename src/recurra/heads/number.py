@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from recurra.arrays import readable
 from recurra.config import setting
 from recurra.errors import DataError, InputError
-from recurra.heads._outputs import Gaussian, Output, Point, Quantiles
+from recurra.heads._outputs import Categorical, Gaussian, Output, Point, Quantiles
 from recurra.heads._telling import best_and_worst
 from recurra.heads.base import Contributions, Head, Meter, Objective
 from recurra.modalities import Modality
@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     import pandas as pd
 
 MOST_WRONG = 20
+MOST_CATEGORIES, FEW_CATEGORIES = 1000, 20
+DIGITS = 10  # more than a float32 has; fewer than would show that 7 was standardised and back
+ROUNDING = 1e-6  # of a standardised float32: a number on its interval's very end lies inside
 ONE = np.ones(1)  # standardised numbers need no unit
 
 
@@ -33,12 +36,13 @@ class NumberConfig:
 
     pool: Pool = setting("last", "how steps become one vector")
     dropout: float = setting(0.0, "share of the pooled vector dropped in training")
-    error: Literal["squared", "absolute", "quantile", "gaussian"] = setting(
+    error: Literal["squared", "absolute", "quantile", "gaussian", "categorical", "auto"] = setting(
         "squared",
         "squared, absolute: the number's mean or its median; quantile: the median and the ends of an interval; "
-        "gaussian: the mean, a deviation for each, and so an interval",
+        "gaussian: the mean, a deviation for each, and so an interval; categorical: a probability for each number that "
+        "the training rows have, so also median and interval; auto: categorical where these are few, else quantile",
     )
-    level: float = setting(0.9, "quantile, gaussian: share of the true numbers that are to lie inside the interval")
+    level: float = setting(0.9, "share of the true numbers that are to lie inside the interval")
 
     def __post_init__(self) -> None:
         if not 0 <= self.dropout < 1:
@@ -50,16 +54,6 @@ class NumberConfig:
     def levels(self) -> tuple[float, float, float]:
         """The interval's lower end, the middle, the upper end."""
         return (1 - self.level) / 2, 0.5, (1 + self.level) / 2
-
-    def output(self) -> Output:
-        """What the network says of a number."""
-        kinds: dict[str, Callable[[], Output]] = {
-            "squared": lambda: Point(squared=True),
-            "absolute": lambda: Point(squared=False),
-            "quantile": lambda: Quantiles(self.levels),
-            "gaussian": Gaussian,
-        }
-        return kinds[self.error]()
 
 
 class Number(Head):
@@ -76,10 +70,10 @@ class Number(Head):
     ) -> None:
         super().__init__(config, width, known, modality, encoder)
         self.mean, self.deviation = float(known["mean"]), float(known["deviation"])
-        self.step, self.levels = config.output(), np.array(config.levels)
-        self.interval, self.likelihood = config.error in ("quantile", "gaussian"), config.error == "gaussian"
-        self.middle = 1 if config.error == "quantile" else 0  # where the number itself stands in what is said of it
-        self.objective = Objective("mae" if config.error in ("absolute", "quantile") else "rmse", maximise=False)
+        self.step, self.levels = self._output(config, known.get("numbers")), np.array(config.levels)
+        self.interval = not isinstance(self.step, Point)
+        median = not isinstance(self.step, Gaussian) and config.error != "squared"
+        self.objective = Objective("mae" if median else "rmse", maximise=False)
         self.pool = Pooling(width, config.pool)
         self.dropout = nn.Dropout(config.dropout)
         self.output = nn.Linear(width, self.step.size)
@@ -93,7 +87,26 @@ class Number(Head):
                 f"column number: only one value, {numbers.iloc[0]:g}, in {len(frame)} training rows; "
                 "there is nothing to predict"
             )
-        return {"mean": float(numbers.mean()), "deviation": deviation}
+        known = {"mean": float(numbers.mean()), "deviation": deviation}
+        different = sorted(set(numbers))
+        if config.error == "categorical" and len(different) > MOST_CATEGORIES:
+            raise InputError(
+                f"head.error=categorical: expected at most {MOST_CATEGORIES} different numbers in training, got "
+                f"{len(different)}; use quantile"
+            )
+        few = config.error == "auto" and len(different) <= FEW_CATEGORIES
+        return known | ({"numbers": different} if few or config.error == "categorical" else {})
+
+    def _output(self, config: NumberConfig, numbers: list[float] | None) -> Output:
+        """What the network says of a number. numbers: those of the training rows, where they are categories."""
+        if numbers:
+            return Categorical(tuple((number - self.mean) / self.deviation for number in numbers))
+        kinds: dict[str, Callable[[], Output]] = {
+            "squared": lambda: Point(squared=True),
+            "absolute": lambda: Point(squared=False),
+            "gaussian": Gaussian,
+        }
+        return kinds.get(config.error, lambda: Quantiles(config.levels))()
 
     def targets(self, frame: "pd.DataFrame", where: str) -> Tensor:
         """[B], standardised."""
@@ -105,7 +118,7 @@ class Number(Head):
         return self.output(self.dropout(last))  # type: ignore[no-any-return]
 
     def loss(self, features: Ragged, last: Tensor, targets: Tensor) -> tuple[Tensor, float]:
-        """Half the squared error, the absolute one, the pinball loss, or nats but for a constant."""
+        """Half the squared error, the absolute one, the pinball loss, or nats, of densities but for a constant."""
         return self.step.loss(self.predicted(last), targets, targets.new_ones(1)).sum(), len(targets)
 
     def ends(self, predicted: Tensor) -> Numbers:
@@ -116,7 +129,8 @@ class Number(Head):
         """The number, and the ends of its interval where one is learnt."""
         places = self.ends(self.predicted(last)) * self.deviation + self.mean
         names = ("number", "low", "high") if self.interval else ("number",)
-        return [dict(zip(names, (middle, low, high), strict=False)) for low, middle, high in places.tolist()]
+        rows = [[float(f"{place:.{DIGITS}g}") for place in row] for row in places[:, [1, 0, 2]].tolist()]
+        return [dict(zip(names, row, strict=False)) for row in rows]
 
     def explain(
         self, inputs: Ragged, features: Ragged, last: Tensor, contributions: Contributions
@@ -124,7 +138,7 @@ class Number(Head):
         """As ``decode``, with what each step adds to the number, in its own unit."""
 
         def number(features: Ragged, last: Tensor, rows: Tensor) -> Tensor:
-            return self.predicted(last)[:, self.middle].double() * self.deviation + self.mean
+            return self.step.middle(self.predicted(last)).double() * self.deviation + self.mean
 
         return [one | added for one, added in zip(self.decode(features, last), contributions(number), strict=True)]
 
@@ -150,10 +164,13 @@ class _NumberMeter(Meter):
     def metrics(self) -> dict[str, float]:
         low, middle, high, targets, losses, _, _ = torch.cat(self.parts, dim=1)
         found = self._errors(middle, targets)
-        if self.head.likelihood:
+        if isinstance(self.head.step, Categorical):
+            found["nats"] = losses.mean().item()
+        if isinstance(self.head.step, Gaussian):
             found["nats"] = losses.mean().item() + math.log(math.tau) / 2 + math.log(self.head.deviation)
         if self.head.interval:
-            found["coverage"] = ((low <= targets) & (targets <= high)).double().mean().item()
+            inside = (low <= targets + ROUNDING) & (targets <= high + ROUNDING)
+            found["coverage"] = inside.double().mean().item()
         return found
 
     def beside(self, frame: "pd.DataFrame", trained: "pd.DataFrame | None") -> dict[str, dict[str, float]]:

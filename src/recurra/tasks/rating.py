@@ -20,7 +20,7 @@ rating = Task(
         "trunk.dropout": 0.3,
         "head.pool": "max",
         "head.dropout": 0.5,
-        "head.error": "quantile",
+        "head.error": "auto",
         "training.patience": 5,
     },
 )
