@@ -4,12 +4,13 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from recurra.bench.base import Point, Target
+from recurra.bench.base import COSTS, Point, Target
 
 
 @dataclass(frozen=True)
 class Row:
-    """value: the geometric mean of a group's points, or the worst of them (``each``). worst: that point.
+    """value: the geometric mean of a group's points, of exponents their mean, or the worst of them (``each``). worst:
+    that point.
 
     target: None where there is none. met: whether it is reached, None without a target.
     """
@@ -41,8 +42,7 @@ def summary(points: Sequence[Point], targets: Sequence[Target]) -> list[Row]:
 
 def _row(group: str, points: list[Point], target: Target | None) -> Row:
     unit = points[0].unit
-    # Seconds are worst where they are most, all else where it is least.
-    worst = max(points, key=lambda p: p.value.median) if unit == "s" else min(points, key=lambda p: p.value.median)
+    worst = (max if unit in COSTS else min)(points, key=lambda p: p.value.median)
     if target is None:
         return Row(group, len(points), _mean(points), unit, worst)
     value = worst.value.median if target.each else _mean(points)
@@ -50,4 +50,6 @@ def _row(group: str, points: list[Point], target: Target | None) -> Row:
 
 
 def _mean(points: list[Point]) -> float:
+    if points[0].unit == "exponent":
+        return sum(p.value.median for p in points) / len(points)
     return math.exp(sum(math.log(p.value.median) for p in points) / len(points))

@@ -8,6 +8,9 @@ from recurra.errors import InputError
 
 # Where on its grid a point lies: B, T, H and what else tells it from others.
 Place = dict[str, int | str]
+Unit = Literal["x", "of mm", "s", "MiB", "exponent"]
+# Of what is better where it is less.
+COSTS: tuple[Unit, ...] = ("s", "MiB", "exponent")
 
 
 @dataclass(frozen=True)
@@ -67,13 +70,14 @@ class Spread:
 class Point:
     """One thing measured. group: what it is averaged with. peer: what it is against.
 
-    unit: ``x``, the peer's cost over ours, above 1 we are better; ``of mm``, a share; ``s``, seconds of ours.
+    unit: ``x``, the peer's cost over ours, above 1 we are better; ``of mm``, a share; ``s``, ``MiB`` and ``exponent``,
+    what we need and how that grows.
     """
 
     group: str
     place: Place
     value: Spread
-    unit: Literal["x", "of mm", "s"] = "x"
+    unit: Unit = "x"
     peer: str = ""
 
 

@@ -6,15 +6,13 @@ its objects lie in. Each round is a process of its own.
 """
 
 import gc
-import platform
 import sys
 from collections.abc import Callable
 from functools import partial
 from itertools import product
 
-from recurra.bench import _child
+from recurra.bench import _child, _resident
 from recurra.bench.base import Benchmark, Job, Options, Place, Point, Spread, Target
-from recurra.errors import InputError
 
 CELLS, HIDDEN, STEPS, QUICK = ("lstm", "sru"), (64,), (1_000_000,), (100_000,)
 CHUNK = 1000
@@ -23,8 +21,7 @@ WAYS = {"by steps": 1, "by chunks": CHUNK}
 
 def jobs(options: Options) -> list[Job]:
     """Raises InputError where the system does not tell."""
-    if platform.system() != "Linux":
-        raise InputError(f"endless: expected Linux, whose /proc tells resident memory, got {platform.system()}")
+    _resident.check("endless")
     steps = options.steps or (QUICK if options.quick else STEPS)
     grid = product(options.cells or CELLS, options.hidden or HIDDEN, steps, WAYS)
     return [Job(f"{c} H {h}, {n:,} steps {way}", partial(measure, c, h, n, way, options)) for c, h, n, way in grid]
@@ -69,9 +66,7 @@ def held(work: Callable[[], object], times: int) -> dict[str, dict[str, int]]:
 
 def _now() -> dict[str, int]:
     gc.collect()
-    with open("/proc/self/status") as file:
-        resident = next(int(line.split()[1]) for line in file if line.startswith("VmRSS:"))
-    return {"resident": resident, "Python's": sys.getallocatedblocks()}
+    return {"resident": _resident.now() // 1024, "Python's": sys.getallocatedblocks()}
 
 
 endless = Benchmark(

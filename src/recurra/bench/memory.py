@@ -5,12 +5,10 @@ is handed back to the system and the high-water mark of the resident set is lowe
 step: the mark less where it began is everything that the step held at once, whoever allocated it.
 """
 
-import ctypes
-import platform
 from dataclasses import asdict
 from functools import partial
 
-from recurra.bench import _child
+from recurra.bench import _child, _resident
 from recurra.bench._sides import Case, Sides, kinds
 from recurra.bench.base import Benchmark, Job, Options, Point, Spread, Target
 from recurra.errors import InputError
@@ -21,8 +19,7 @@ SIDES = ("recurra", "torch padded")
 
 def jobs(options: Options) -> list[Job]:
     """Raises InputError where the system does not tell."""
-    if platform.system() != "Linux":
-        raise InputError(f"memory: expected Linux, whose /proc tells the high-water mark, got {platform.system()}")
+    _resident.check("memory")
     grid = GRID[1:2] if options.quick else GRID
     if options.batch or options.steps or options.hidden:
         sizes = zip((options.batch, options.steps, options.hidden), GRID[1], strict=True)
@@ -53,18 +50,8 @@ def step_bytes(side: str, **case: int | str) -> int:
         work = sides.recurra() if side == "recurra" else sides.torch()[side]
         if c is tiny:
             work()
-    ctypes.CDLL(None).malloc_trim(0)
-    with open("/proc/self/clear_refs", "w") as file:
-        file.write("5")
-    before = _status("VmRSS")
-    work()
-    return _status("VmHWM") - before
-
-
-def _status(name: str) -> int:
-    """A line of this process's status, in bytes."""
-    with open("/proc/self/status") as file:
-        return next(int(line.split()[1]) * 1024 for line in file if line.startswith(f"{name}:"))
+    before, highest = _resident.around(work)
+    return highest - before
 
 
 memory = Benchmark("peak memory of a training step beside torch's", jobs, (Target("memory", 1.0, each=True),))

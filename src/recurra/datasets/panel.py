@@ -209,7 +209,11 @@ class _Reader:
         return np.asarray(pd.to_numeric(self.table[column], errors="coerce"), np.float64)
 
     def _absent(self, column: str) -> NDArray[np.bool_]:
+        import pandas as pd
+
         values = self.table[column]
+        if pd.api.types.is_numeric_dtype(values) or pd.api.types.is_datetime64_any_dtype(values):
+            return np.asarray(values.isna(), bool)  # no texts to look at
         empty = values.map(lambda v: isinstance(v, str) and v.strip().lower() in ("", "na", "nan", "null", "none"))
         return np.asarray(values.isna() | empty, bool)
 

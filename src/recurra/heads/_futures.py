@@ -35,6 +35,7 @@ class Futures:
 
     def __init__(self, modality: Panel, windows: Sequence[Window], counts: bool):
         self.modality, self.counts, self.scales = modality, counts, modality.scales.of(windows)
+        self.units = torch.from_numpy(units(windows).astype(np.float32))
 
     def __getitem__(self, rows: Tensor) -> Future:
         scales = self.scales[rows.numpy()]
@@ -43,8 +44,7 @@ class Futures:
         ends = np.cumsum([window.length for window in windows])
         places = torch.from_numpy(ends[:, None] + np.arange(-windows[0].horizon, 0))
         ahead = tensor[places]
-        unit = torch.from_numpy(units(windows).astype(np.float32))
-        return Future(ahead.nan_to_num(), ~ahead.isnan(), tensor, unit, windows)
+        return Future(ahead.nan_to_num(), ~ahead.isnan(), tensor, self.units[rows], windows)
 
     def to(self, device: Any) -> Self:
         return self

@@ -2,7 +2,7 @@
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -142,9 +142,9 @@ class Head(nn.Module, ABC):
         """As ``decode``, by a head that holds what the network says against the sequences. inputs: as encoded."""
         return self.decode(features, last)
 
-    def placed(self, row: Any, result: dict[str, Any]) -> dict[str, Any]:
-        """A prediction as people want it, where that takes the raw row. result: one of ``decode``'s."""
-        return result
+    def placed(self, rows: Sequence[Any], results: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """Predictions as people want them, where that takes the raw rows. results: as ``decode`` has them."""
+        return results
 
     def calibrate(self, meter: Meter) -> bool:
         """Learns from validation rows, after the training, how sure it may be. Returns whether weights have changed.

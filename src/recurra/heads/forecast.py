@@ -202,9 +202,14 @@ class Forecast(Head):
         """What the network says of each step, [h][size]; ``placed`` makes values of y of it."""
         return [{"given": row} for row in self.given(features).tolist()]
 
-    def placed(self, row: Any, result: dict[str, Any]) -> dict[str, Any]:
+    def placed(self, rows: Sequence[Window], results: list[dict[str, Any]]) -> list[dict[str, Any]]:
         """id, times, the value of each step and those of each level."""
-        values = self.said_of([row], torch.tensor([result["given"]], dtype=torch.float64))[0]
+        if not results:
+            return []
+        values = self.said_of(rows, torch.tensor([result["given"] for result in results], dtype=torch.float64))
+        return [self._told(*pair) for pair in zip(rows, values, strict=True)]
+
+    def _told(self, row: Window, values: Numbers) -> dict[str, Any]:
         times = row.line.times[row.origin : row.end]
         return {
             "id": row.line.id,
