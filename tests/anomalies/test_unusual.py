@@ -1,5 +1,7 @@
 """How rare an error is: as rare as the score says, whatever the errors' distribution, unit and memory of themselves."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -105,5 +107,5 @@ def test_series_end_to_end_are_scored_as_each_alone(lengths, seed):
     errors = np.random.default_rng(seed).exponential(size=(sum(lengths), 2))
     offsets = np.array([0, *lengths]).cumsum()
     together = unusual(errors, offsets, HABITS)
-    for begin, end in zip(offsets, offsets[1:], strict=False):
+    for begin, end in pairwise(offsets):
         assert np.array_equal(together[begin:end], unusual(errors[begin:end], np.array([0, end - begin]), HABITS))

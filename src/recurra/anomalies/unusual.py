@@ -57,7 +57,7 @@ class Unusual:
 
     Of each error two things are watched, as in Ahmad et al. 2017 (https://doi.org/10.1016/j.neucom.2017.04.070): itself
     and its mean over the last few steps, which a change of pattern moves before any single error is large. Each has its
-    running tail (``Tail``), and the rarest of all counts. How rare the rarest is depends on how the watched go together,
+    running tail (``Tail``), and the rarest of all counts. How rare that one is depends on how the watched go together,
     so that it has a running tail of its own: a score says what share of points are as unusual as a whole.
 
     One event is one alarm: a score is fresh where none within ``quiet`` steps before it was nearly as high (``RISE``).
