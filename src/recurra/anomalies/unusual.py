@@ -7,26 +7,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from recurra.anomalies.tail import Tail
 from recurra.errors import InputError
 from recurra.sequences.walk import walk
 
 Array = NDArray[np.float64]
 
-# The share of errors that the tail is made of.
-TAIL = 0.1
-# What is believed of the tail before any of it was seen, and for how many errors of it that counts: excesses over the
-# tail's edge, as shares of the edge, are about those of a Gaussian.
-BELIEVED, BELIEF = 0.25, 5.0
-# How fast the edge is sought: the inverse of the density of log errors there; of a Gaussian's it is this.
-GAIN = 3.0
-# The edges in running means, of a Gaussian's errors and of the short mean of such.
-EDGES = (2.0, 1.3)
 # An error counts as at most so many running means when their mean is learnt.
 FAR = 6.0
-# One error counts as at most so many mean excesses when the tail is learnt.
-REACH = 5.0
-HEAVIEST = 0.4
 LEAST = 1e-6
+# The tails' edges before anything was seen, of a Gaussian's errors over their mean and of the short mean of such; and
+# of the rarest of what is watched, in nats.
+EDGES, RAREST = (2.0, 1.3), 3.0
 # A score so much higher than the one before it in the same event is an event of its own.
 RISE = 0.05
 # A point as unusual as one in so many has the score 1/2.
@@ -64,10 +56,9 @@ class Unusual:
     """The running distribution of live series' errors, and each new error's place in it.
 
     Of each error two things are watched, as in Ahmad et al. 2017 (https://doi.org/10.1016/j.neucom.2017.04.070): itself
-    and its mean over the last few steps, which a change of pattern moves before any single error is large. Of both the
-    upper tail is learnt as it runs and forgets: its edge, which one in ten reaches, by stochastic approximation
-    (Robbins & Monro 1951), and above it a generalised Pareto distribution by its first two moments (Hosking & Wallis
-    1987; as in Siffer et al. 2017, https://doi.org/10.1145/3097983.3098144). The rarest of all counts.
+    and its mean over the last few steps, which a change of pattern moves before any single error is large. Each has its
+    running tail (``Tail``), and the rarest of all counts. How rare that one is depends on how the watched go together,
+    so that it has a running tail of its own: a score says what share of points are as unusual as a whole.
 
     One event is one alarm: a score is fresh where none within ``quiet`` steps before it was nearly as high (``RISE``).
 
@@ -77,11 +68,12 @@ class Unusual:
     def __init__(self, capacity: int, kinds: int, habits: Habits):
         """kinds: K, how many errors a step has."""
         self.habits = habits
-        first = {"count": 0.0, "peak": 0.0, "age": 0.0}
-        self.states = {name: np.full((capacity, 1), value) for name, value in first.items()}
-        watched = {"level": 0.0, "seen": 0.0, "mean": BELIEVED, "square": 2 * BELIEVED**2}
-        self.states |= {name: np.full((capacity, 2 * kinds), value) for name, value in watched.items()}
-        self.states |= {"recent": np.zeros((capacity, kinds)), "edge": np.repeat([EDGES], capacity, 0).repeat(kinds, 1)}
+        self._each = Tail(np.repeat(EDGES, kinds), habits.memory)
+        self._all = Tail(np.array([RAREST]), habits.memory)
+        first = {"count": [0.0], "peak": [0.0], "age": [0.0], "recent": [0.0] * kinds, "level": [0.0] * 2 * kinds}
+        parts = (("", first), ("each.", self._each.first), ("all.", self._all.first))
+        beginning = {f"{part}{name}": np.asarray(value) for part, values in parts for name, value in values.items()}
+        self.states = {name: np.tile(value, (capacity, 1)) for name, value in beginning.items()}
 
     def step(self, rows: Any, errors: Array) -> Array:
         """The next step of some rows. errors: [B, K], at least 0; NaN: missing, its scores are 0.
@@ -101,31 +93,14 @@ class Unusual:
         watched = np.concatenate([errors, s["recent"]], axis=1)
         s["level"] = np.where(s["level"] > 0, s["level"], watched)
         watched /= s["level"]
-        rarity = self._rarity(watched, s).max(axis=1, keepdims=True) - math.log(watched.shape[1])
-        self._learn(watched, s)
+        rarest = self._each.step(watched, s["count"], s, "each.").max(axis=1, keepdims=True)
+        rarity = self._all.step(rarest, s["count"], s, "all.")
+        s["level"] *= 1 + (np.minimum(watched, FAR) - 1) / np.minimum(s["count"], self.habits.memory)
         score = np.where(s["count"] > self.habits.warm, _score(rarity), 0.0)
         fresh = self._fresh(score, s)
         for name, value in s.items():
             self.states[name][rows] = value
         return np.concatenate([score, np.where(fresh, score, 0.0)], axis=1)
-
-    def _rarity(self, watched: Array, s: dict[str, Array]) -> Array:
-        """Minus the log of the share of errors that are as large."""
-        excess = watched / s["edge"] - 1
-        heavy = np.clip(0.5 * (1 - s["mean"] ** 2 / np.maximum(s["square"] - s["mean"] ** 2, LEAST)), LEAST, HEAVIEST)
-        beyond = np.log1p(heavy * np.maximum(excess, 0) / (s["mean"] * (1 - heavy))) / heavy
-        return -math.log(TAIL) * np.minimum(1 + excess, 1) + beyond
-
-    def _learn(self, watched: Array, s: dict[str, Array]) -> None:
-        above = watched > s["edge"]
-        excess = np.minimum(watched / s["edge"] - 1, REACH * s["mean"])
-        s["seen"] += above
-        rate = np.where(above, 1 / (np.minimum(s["seen"], TAIL * self.habits.memory) + BELIEF), 0.0)
-        s["mean"] += rate * (excess - s["mean"])
-        s["square"] += rate * (excess * excess - s["square"])
-        pace = GAIN / (np.minimum(s["count"], self.habits.memory) + 2 / TAIL)
-        s["edge"] *= np.exp(pace * (above - TAIL))
-        s["level"] *= 1 + (np.minimum(watched, FAR) - 1) / np.minimum(s["count"], self.habits.memory)
 
     def _fresh(self, score: Array, s: dict[str, Array]) -> NDArray[np.bool_]:
         s["age"] += 1
