@@ -21,7 +21,7 @@ from recurra.files import atomic
 from recurra.heads import HEADS, Meter
 from recurra.heads.base import Score
 from recurra.modalities import MODALITIES, Modality, Tokens
-from recurra.nn import Dropout, activation_penalty, embedding_dropout, slowness_penalty
+from recurra.nn import Dropout, activation_penalty, embedding_dropout, slowness_penalty, stacked
 from recurra.nn.attribution import integrated_gradients
 from recurra.sequences import Ragged, State
 from recurra.sequences.batches import Batch, Separate, Sequences, Streams, Targets
@@ -91,6 +91,9 @@ class Model(nn.Module):
         own = config.trunk.output_dropout
         self.output_dropout = Dropout(config.trunk.dropout if own == -1 else own, variational=variational)
         self.head = head(config.head, self.trunk.output_size, known, modality, self.encoder)
+        if config.trunk.stack > 1 and self.head.pool is None:
+            got = f"head {config.output}, which needs a step for each that is read"
+            raise InputError(f"trunk.stack: expected 1 with {got}, got {config.trunk.stack}")
 
     @property
     def tokens(self) -> Tokens:
@@ -149,7 +152,7 @@ class Model(nn.Module):
 
     def _read(self, vectors: Ragged, state: State | None) -> tuple[Ragged, Tensor, State]:
         """As ``_outputs``, from what the encoder gives."""
-        y, state = self.trunk(self.input_dropout(vectors), state)
+        y, state = self.trunk(stacked(self.input_dropout(vectors), self.config.trunk.stack), state)
         last = nn.functional.dropout(self.trunk.last(state), self.output_dropout.p, self.training)
         return y, last, state
 

@@ -20,6 +20,9 @@ class TrunkConfig:
     embedding: int = setting(
         0, "width of the input vectors; 0: of tokens as many as the lowest layer's units, of series as many as channels"
     )
+    stack: int = setting(
+        1, "steps that the layers read as one, end to end: fewer to go through and to remember; not for a head a step"
+    )
     projection: int = setting(0, "output units of a cell that projects its state; 0: half as many as hidden")
     gate_bias: dict[str, float] = field(
         default_factory=dict, metadata={"help": "what a gate's bias starts at, such as f = 1.0; else as the cell says"}
@@ -44,7 +47,8 @@ class TrunkConfig:
     heads: int = setting(1, "parts of the units that do not hear each other, for cells that have heads")
 
     def __post_init__(self) -> None:
-        for name, least in (("layers", 1), ("hidden", 1), ("heads", 1), ("embedding", 0), ("projection", 0)):
+        least_of = {"layers": 1, "hidden": 1, "heads": 1, "stack": 1, "embedding": 0, "projection": 0}
+        for name, least in least_of.items():
             value = getattr(self, name)
             if value == () or min(value if isinstance(value, tuple) else [value]) < least:
                 raise InputError(f"trunk.{name}: expected at least {least}, got {value}")
@@ -75,7 +79,8 @@ class TrunkConfig:
         return self.bidirectional and self.merge == "concat" and (self.apart or len(self.each) == 1)
 
     def build(self, width: int) -> Stack:
-        """The layers over input vectors of this width. Raises UnknownNameError."""
+        """The layers over input vectors of this width, ``stack`` of them at a time. Raises UnknownNameError."""
+        width *= self.stack
         gates = {gate: None for cell, _ in self.each for gate in cell.gates}
         for gate in self.gate_bias:
             if gate not in gates:

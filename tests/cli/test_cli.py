@@ -309,7 +309,7 @@ def test_ctrl_c_keeps_the_best_weights_and_resumes(folder, start):
     process.send_signal(signal.SIGINT)
     _, errors = process.communicate(timeout=300)
     assert process.returncode == 0
-    assert "interrupted; the best weights are kept" in errors
+    assert "interrupted; the weights so far are kept" in errors
     assert recurra("generate", "stopped", "--length", "5", cwd=folder).returncode == 0
     assert (folder / "stopped" / "report.html").exists()
     end = json.loads((folder / "stopped" / "metrics.jsonl").read_text().splitlines()[-2])

@@ -1,12 +1,13 @@
 """Series as they might have come just as well."""
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from recurra.errors import InputError
-from recurra.modalities._variation import jittered, rescaled, warped
+from recurra.modalities._variation import jittered, rescaled, turned, warped
 from recurra.modalities.series import Series, SeriesConfig
 from recurra.sequences import Ragged
 
@@ -47,12 +48,38 @@ def test_every_series_is_warped_scaled_and_jittered_for_itself() -> None:
     assert jittered(twice, 0.3).values.sub(ramp).std().item() == pytest.approx(0.3, rel=0.2)
 
 
+@settings(deadline=None, max_examples=30)
+@given(LENGTHS, st.floats(0.1, 180.0), st.integers(0, 99))
+def test_turned_vectors_keep_their_lengths_and_angles(lengths: list[int], degrees: float, seed: int) -> None:
+    torch.manual_seed(seed)
+    series = drawn(lengths, 6)
+    found = turned(series, degrees)
+    for before, after in zip(series.unbind(), found.unbind(), strict=True):
+        # All vectors of a series, of either sensor and at any step, are turned by the same matrix of determinant 1.
+        one, other = before.reshape(-1, 3).double(), after.reshape(-1, 3).double()
+        assert torch.allclose(one @ one.T, other @ other.T, atol=1e-4)
+        if len(one) > 2:
+            assert torch.allclose(torch.linalg.det(one[:3]), torch.linalg.det(other[:3]), atol=1e-4)
+
+
+def test_a_recording_is_turned_in_its_own_unit() -> None:
+    row = np.array([[0.0, 0.0, 9.8], [0.1, 0.2, 9.6]])
+    modality = Series.fit(SeriesConfig(rotation=30.0), [row, row * 0.5])
+    torch.manual_seed(0)
+    inputs = modality.encode_all([row])
+    found = modality.varied(inputs).values.double().numpy() * modality.deviation + modality.mean
+    assert np.linalg.norm(found, axis=1) == pytest.approx(np.linalg.norm(row, axis=1), rel=1e-5)
+    assert abs(found - row).max() > 0.1
+    with pytest.raises(InputError, match=r"modality\.rotation: expected channels in threes"):
+        Series.fit(SeriesConfig(rotation=5.0), [[1.0, 2.0]])
+
+
 def test_settings_say_how_much_and_none_is_none() -> None:
-    rows = [[0.0, 1.0, 2.0], [4.0, 1.0]]
+    rows = [np.outer(row, [1.0, -2.0, 0.5]) for row in ([0.0, 1.0, 2.0], [4.0, 1.0])]
     plain = Series.fit(SeriesConfig(), rows)
     inputs = plain.encode_all(rows)
     assert torch.equal(plain.varied(inputs).values, inputs.values)
-    for name in ("jitter", "scaling", "warp"):
+    for name in ("jitter", "scaling", "warp", "rotation"):
         kind = Series.fit(SeriesConfig(**{name: 0.5}), rows)
         torch.manual_seed(1)
         once = kind.varied(inputs).values

@@ -10,6 +10,7 @@ import pytest
 
 import recurra
 from recurra.datasets import Splits
+from recurra.errors import InputError
 from recurra.runs.config import RunConfig
 from recurra.runs.engine import configured
 from recurra.tasks import TASKS
@@ -34,6 +35,29 @@ def test_few_rows_have_settings_of_their_own_and_data_and_people_the_last_word()
     assert few.training.epochs > many.training.epochs
     assert config(5, {"modality.warp": 0.0}, {}).modality == replace(few.modality, warp=0.0)
     assert config(5, {"modality.warp": 0.1}, {"modality.warp": 0.0}).modality.warp == 0
+
+
+def test_all_rows_but_the_tests_are_trained_on_and_the_last_weights_kept(tmp_path) -> None:
+    run = recurra.train("gesture", FRAME, out=tmp_path / "run", **OPTIONS)
+    start, *_, end, _ = run.events
+    assert start["data"]["rows"] == {"train": 36, "test": 4}
+    assert not [event for event in run.events if event["event"] == "valid"]
+    assert end["best_step"] == end["step"]
+    assert run.splits.valid is None
+    again = recurra.train("gesture", FRAME, out=run.path, resume=True, epochs=3)
+    assert again.splits.train.equals(run.splits.train)
+    with pytest.raises(InputError, match="no valid part"):
+        run.evaluate(split="valid")
+    with pytest.raises(InputError, match=r"training\.patience"):
+        recurra.train("gesture", FRAME, out=tmp_path / "patient", **OPTIONS, patience=3)
+
+
+def test_rows_for_validation_are_held_out_where_others_would_measure_nothing(tmp_path) -> None:
+    run = recurra.train("gesture", FRAME, out=tmp_path / "run", **OPTIONS, test_fraction=0)
+    assert run.events[0]["data"]["rows"] == {"train": 36, "valid": 4}
+    assert run.events[-1]["split"] == "valid"
+    given = replace(run.splits, test=run.splits.valid, cut=("test",))
+    assert given.without_valid() is given
 
 
 def losses(run: recurra.Run) -> list[float]:

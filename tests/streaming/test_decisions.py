@@ -43,12 +43,12 @@ def flat(said: list[dict[str, Any]]) -> list[float]:
 POOLED = [task for task, kind in TASKS.all().items() if kind.output in ("category", "number")]
 
 
-@pytest.mark.parametrize("pool", ["last", "max", "mean", "attention"])
+@pytest.mark.parametrize(("pool", "stack"), [("last", 1), ("max", 1), ("mean", 1), ("attention", 1), ("max", 3)])
 @pytest.mark.parametrize("task", ["gesture", "dna", "regression"])
 @settings(deadline=None, max_examples=8)
 @given(data=st.data())
-def test_every_step_says_what_the_recording_so_far_does(task: str, pool: str, data: Any) -> None:
-    net = model(task, **{"head.pool": pool})
+def test_every_step_says_what_the_recording_so_far_does(task: str, pool: str, stack: int, data: Any) -> None:
+    net = model(task, **{"head.pool": pool, "trunk.stack": stack})
     row = ROWS[net.config.input][data.draw(st.integers(0, 1))]
     live = Decisions(net)
     for _ in range(2):
@@ -66,8 +66,9 @@ def test_every_task_with_such_a_head_can_be_live(task: str) -> None:
     assert flat(Decisions(net).feed(row))[-1] == pytest.approx(flat(net.predict([row]))[-1], rel=1e-9)
 
 
-def test_in_a_window_an_answer_rests_on_its_last_steps_alone() -> None:
-    net, row = model("gesture"), [[float(i % 7), float(i % 3)] for i in range(23)]
+@pytest.mark.parametrize("stack", [1, 3])
+def test_in_a_window_an_answer_rests_on_its_last_steps_alone(stack: int) -> None:
+    net, row = model("gesture", **{"trunk.stack": stack}), [[float(i % 7), float(i % 3)] for i in range(23)]
     window, half = 6, 3
     said = Decisions(net, window).feed(row)
     begins = [max(0, (i // half - 1) * half) for i in range(len(row))]
@@ -85,5 +86,9 @@ def test_what_cannot_be_live_is_refused() -> None:
         Decisions(model("dna", **{"head.pool": "middle"}))
     with pytest.raises(InputError, match=r"pools the steps so far .* got tags"):
         Decisions(model("dna-tags"))
-    with pytest.raises(InputError, match="window: expected an even number"):
+    with pytest.raises(InputError, match="window: expected a multiple of 2 steps"):
         Decisions(model("gesture"), window=3)
+    with pytest.raises(InputError, match="window: expected a multiple of 8 steps"):
+        Decisions(model("gesture", **{"trunk.stack": 4}), window=12)
+    with pytest.raises(InputError, match=r"trunk\.stack: expected 1 with head tags"):
+        model("dna-tags", **{"trunk.stack": 2})

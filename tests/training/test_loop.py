@@ -9,6 +9,7 @@ import pytest
 import torch
 from torch import nn
 
+from recurra.errors import InputError
 from recurra.heads import Objective
 from recurra.sequences import Ragged, State
 from recurra.sequences.batches import Separate, Streams
@@ -62,12 +63,20 @@ ROWS = Separate(DATA, torch.arange(24) % 5, 8, shuffle=True)
 LOWER = Objective("loss", maximise=False)
 
 
-def train(tmp_path: Path, batches: Separate | Streams = ROWS, losses: list[float] | None = None, **settings: Any):
+def train(
+    tmp_path: Path,
+    batches: Separate | Streams = ROWS,
+    losses: list[float] | None = None,
+    validated: bool = True,
+    **settings: Any,
+):
     """Returns the outcome, the log, the model and how often weights were kept."""
     model, log, kept = Mean(), Recorder(), []
     values = iter(losses) if losses is not None else None
 
     def validate() -> dict[str, float]:
+        if not validated:
+            return {}
         return {"loss": next(values) if values is not None else float(model.weight.detach().square())}
 
     outcome = fit(
@@ -97,6 +106,22 @@ def test_keeps_the_best_weights_and_stops_when_nothing_gets_better(tmp_path):
     assert outcome.best == {"loss": 2.0}
     assert len(kept) == 2
     assert [e["best"] for e in log.of("valid")] == [True, True, False, False, False]
+
+
+@pytest.mark.parametrize("validated", [True, False])
+def test_keeps_the_last_weights_however_they_validate(tmp_path, validated):
+    losses = [1.0, 2.0, 3.0] if validated else None
+    outcome, log, model, kept = train(tmp_path, epochs=3, losses=losses, validated=validated, weights="last")
+    assert kept[-1] == model.weight.item()
+    assert len(kept) == 3
+    assert outcome.best == ({"loss": 3.0} if validated else {})
+    assert len(log.of("valid")) == (3 if validated else 0)
+
+
+@pytest.mark.parametrize("setting", [{"patience": 2}, {"schedule": "plateau"}, {"optimizer": "asgd"}])
+def test_what_goes_by_validations_does_not_go_with_the_last_weights(setting):
+    with pytest.raises(InputError, match=rf"training\.{next(iter(setting))}: .* set training\.weights=best"):
+        TrainingConfig(weights="last", **setting)
 
 
 def test_stops_when_the_time_is_up_and_the_rate_has_come_down(tmp_path):

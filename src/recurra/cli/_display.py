@@ -17,7 +17,7 @@ ENDINGS = {
     "epochs": "all epochs done",
     "minutes": "time is up",
     "early stopping": "no more improvement",
-    "interrupted": "interrupted; the best weights are kept, --resume goes on from here",
+    "interrupted": "interrupted; the weights so far are kept, --resume goes on from here",
     "diverged": "the loss is no longer a number (a lower training.rate may help)",
 }
 

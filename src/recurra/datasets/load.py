@@ -56,17 +56,31 @@ class DataConfig:
 class Splits:
     """Rows to train on, to choose the best weights by, and to test with; columns are the roles.
 
-    test: None if ``data.test_fraction`` is 0 and no test rows were given. defaults: settings that suit a data set
-    known by name. notes: what a person should know, in sentences.
+    valid: None where these are trained on as well (``without_valid``). test: None if ``data.test_fraction`` is 0 and no
+    test rows were given. defaults: settings that suit a data set known by name. notes: what a person should know, in
+    sentences. cut: the parts that were cut off from the training rows.
     """
 
     name: str
     train: "pd.DataFrame"
-    valid: "pd.DataFrame"
+    valid: "pd.DataFrame | None"
     test: "pd.DataFrame | None"
     columns: dict[str, str]
     notes: list[str]
     defaults: Mapping[str, object]
+    cut: tuple[str, ...] = ()
+
+    def without_valid(self) -> "Splits":
+        """The same, with rows that were cut off for validation among those to train on; no others are, and not where
+        there would be none left to measure with.
+        """
+        if self.valid is None or self.test is None or "valid" not in self.cut:
+            return self
+        import pandas as pd
+
+        train = pd.concat([self.train, self.valid]).sort_index()
+        note = f"{self.name}: the {len(self.valid):,} rows for valid are trained on as well (training.weights=last)"
+        return replace(self, train=train, valid=None, notes=[*self.notes, note])
 
 
 def load(
@@ -127,6 +141,7 @@ def load(
         columns=columns,
         notes=notes,
         defaults=dataset.defaults if dataset else {},
+        cut=tuple(missing),
     )
 
 

@@ -1,5 +1,7 @@
 """Series as they might have been recorded just as well (Um et al. 2017, https://arxiv.org/abs/1706.00527)."""
 
+import math
+
 import torch
 from torch import Tensor
 
@@ -19,6 +21,20 @@ def rescaled(series: Ragged, deviation: float) -> Ragged:
     values = series.values
     factors = 1 + deviation * torch.randn(len(series), values.shape[1], device=values.device, dtype=values.dtype)
     return series.with_values(values * factors[series.layout.rows])
+
+
+def turned(series: Ragged, degrees: float) -> Ragged:
+    """With the vectors of each series turned alike, as by a device that is worn otherwise. values: [N, 3 * C], a
+    vector's x, y and z beside each other, in one unit.
+
+    degrees: deviation of the turn about each axis.
+    """
+    values = series.values
+    axes = math.radians(degrees) * torch.randn(len(series), 1, 3, device=values.device, dtype=values.dtype)
+    across = torch.linalg.cross(torch.eye(3, device=values.device, dtype=values.dtype).expand(len(series), 3, 3), axes)
+    turns = torch.linalg.matrix_exp(across)[series.layout.rows]
+    vectors = values.unflatten(1, (-1, 3))
+    return series.with_values(torch.einsum("ncj,nij->nci", vectors, turns).flatten(1))
 
 
 def warped(series: Ragged, deviation: float) -> Ragged:

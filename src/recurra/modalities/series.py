@@ -12,7 +12,7 @@ from recurra.arrays import Series as Array
 from recurra.arrays import series, written
 from recurra.config import from_dict, setting, to_dict
 from recurra.errors import InputError
-from recurra.modalities._variation import jittered, rescaled, warped
+from recurra.modalities._variation import jittered, rescaled, turned, warped
 from recurra.modalities.base import Modality
 from recurra.rivals import Warping
 from recurra.sequences import Ragged
@@ -28,9 +28,13 @@ class SeriesConfig:
     jitter: float = setting(0.0, "training: deviation of noise on every scaled number, drawn anew each time")
     scaling: float = setting(0.0, "training: deviation of a factor on each channel of a series, about 1")
     warp: float = setting(0.0, "training: how much faster and slower a series goes in places (deviation of the log)")
+    rotation: float = setting(
+        0.0,
+        "training: degrees (deviation) by which a series' vectors turn, for channels in threes, x y z in one unit",
+    )
 
     def __post_init__(self) -> None:
-        for name in ("jitter", "scaling", "warp"):
+        for name in ("jitter", "scaling", "warp", "rotation"):
             if not 0 <= getattr(self, name) < float("inf"):
                 raise InputError(f"modality.{name}: expected 0 or more, got {getattr(self, name)}")
 
@@ -55,6 +59,8 @@ class Series(Modality):
         """mean, deviation: of each channel, [I]; what a number loses, and what it is then divided by."""
         self.settings, self.mean, self.deviation = settings, np.array(mean), np.array(deviation)
         self.moves = settings.warp > 0
+        if settings.rotation and len(mean) % 3:
+            raise InputError(f"modality.rotation: expected channels in threes (x, y, z), got {len(mean)}")
 
     @classmethod
     def fit(cls, config: SeriesConfig, rows: Iterable[Any], running: bool = False) -> Self:
@@ -84,6 +90,10 @@ class Series(Modality):
     def varied(self, inputs: Ragged) -> Ragged:
         """Another recording of the same, as far as the settings let it differ."""
         settings = self.settings
+        if settings.rotation:
+            mean, deviation = (inputs.values.new_tensor(of.tolist()) for of in (self.mean, self.deviation))
+            raw = turned(inputs.with_values(inputs.values * deviation + mean), settings.rotation)
+            inputs = raw.with_values((raw.values - mean) / deviation)
         for change, size in ((warped, settings.warp), (rescaled, settings.scaling), (jittered, settings.jitter)):
             inputs = change(inputs, size) if size else inputs
         return inputs

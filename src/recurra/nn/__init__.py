@@ -6,6 +6,7 @@ from recurra.nn.dropout import Dropout, embedding_dropout
 from recurra.nn.penalties import activation_penalty, slowness_penalty
 from recurra.nn.recurrent import Bidirectional, Layer, Recurrent, Stack
 from recurra.nn.rnn import GRU, LSTM, RNN
+from recurra.nn.stacking import stacked
 
 __all__ = [
     "CRF",
@@ -22,4 +23,5 @@ __all__ = [
     "activation_penalty",
     "embedding_dropout",
     "slowness_penalty",
+    "stacked",
 ]

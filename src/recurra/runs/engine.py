@@ -85,6 +85,7 @@ def train(
 def begin(kind: Task, wanted: dict[str, Any], splits: Splits, folder: Path, display: Display) -> Run:
     """Trains with these settings, by path, on rows that are read already, into a folder that is free."""
     chosen = configured(kind, splits, wanted)
+    splits = splits.without_valid() if chosen.training.weights == "last" else splits
     model = _new_model(chosen, *learnt(chosen, splits))
     return _fit(folder, chosen, splits, model, display, _command(kind, wanted))
 
@@ -217,9 +218,10 @@ def _fit(folder: Path, config: RunConfig, splits: Splits, model: Model, display:
         shuffle=True,
         spread=settings.truncation_spread,
     )
-    held_out = model.evaluation_batches(splits.valid, f"{splits.name} (valid)")
+    held_out = None if splits.valid is None else model.evaluation_batches(splits.valid, f"{splits.name} (valid)")
     # The test data too are read before anything is written: a mistake in them must not cost a training.
     split, frame = ("valid", splits.valid) if splits.test is None else ("test", splits.test)
+    assert frame is not None
     test = model.evaluation_batches(frame, f"{splits.name} ({split})")
     log = RunLog(folder, display, tensorboard=settings.tensorboard)
     file = folder / CHECKPOINT
@@ -233,18 +235,18 @@ def _fit(folder: Path, config: RunConfig, splits: Splits, model: Model, display:
         batches,
         settings,
         objective=model.head.objective,
-        validate=lambda: model.measure(held_out, model.head.validation_meter()).metrics(),
+        validate=lambda: model.measure(held_out, model.head.validation_meter()).metrics() if held_out else {},
         keep=lambda: model.save_weights(folder),
         log=log,
         checkpoint_file=file,
         fabric=fabric,
         seed=config.seed,
     )
-    if outcome.best is None:
+    if outcome.best is None or (outcome.reason == "diverged" and settings.weights == "last"):
         raise RunError(_diverged(folder))
     run = load(folder)
     run.splits = splits
-    if run.model.head.calibrate(run.model.measure(held_out)):
+    if held_out and run.model.head.calibrate(run.model.measure(held_out)):
         run.model.save_weights(folder)
     log.write("evaluation", _evaluation(run, splits, split, frame, test))
     run.report()

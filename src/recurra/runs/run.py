@@ -280,7 +280,7 @@ def optional_roles(task: Task) -> tuple[str, ...]:
 def load_splits(
     config: RunConfig, frame: "pd.DataFrame | None" = None, familiar: Mapping[str, str] | None = None
 ) -> Splits:
-    """The data a configuration names, or a data frame in their place, split.
+    """The data a configuration names, or a data frame in their place, split as its training wants them.
 
     familiar: role to a column that is taken where the data have it.
     """
@@ -288,7 +288,7 @@ def load_splits(
     head = HEADS.get(task.output)
     if MODALITIES.get(task.input).timed:
         return load_windows(config.data, timing(config), task.dataset, frame, {**task.columns, **(familiar or {})})
-    return load_data(
+    splits = load_data(
         config.data,
         task.roles,
         running=head.running,
@@ -299,6 +299,7 @@ def load_splits(
         gaps=head.gaps,
         pointwise=head.pointwise,
     )
+    return splits.without_valid() if config.training.weights == "last" else splits
 
 
 def timing(config: RunConfig) -> Timing:

@@ -18,7 +18,8 @@ class Decisions:
     model: a run's, whose trunk reads forwards only and whose head makes one vector of a sequence (``category``,
     ``number``). After each step it says what ``predict`` would say of the steps so far. window: for sequences without
     an end; each answer then rests on the last ``window / 2`` to ``window`` steps (fewer at the beginning). 0: on all.
-    Raises InputError for other models, and for a window that is odd or negative.
+    Raises InputError for other models, and for a window that is negative or of no two halves (with ``trunk.stack``, of
+    that many steps each).
 
     >>> import recurra                                                          # doctest: +SKIP
     >>> live = recurra.load("runs/gesture").stream()                            # doctest: +SKIP
@@ -27,8 +28,9 @@ class Decisions:
     """
 
     def __init__(self, model: Model, window: int = 0):
-        if window < 0 or window % 2:
-            raise InputError(f"window: expected an even number of steps, or 0 for none, got {window}")
+        self._stack = model.config.trunk.stack
+        if window < 0 or window % (2 * self._stack):
+            raise InputError(f"window: expected a multiple of {2 * self._stack} steps, or 0 for none, got {window}")
         if model.head.pool is None or model.head.pool.how == "middle":
             got = "one that pools the middle" if model.head.pool else model.config.output
             raise InputError(f"source: expected a head that pools the steps so far (category, number), got {got}")
@@ -41,7 +43,7 @@ class Decisions:
 
     def reset(self) -> None:
         """To the beginning: the next step is the first of another sequence."""
-        self._step = 0
+        self._step, self._frame = 0, list[Tensor]()
         for reading in self._readings:
             reading.reset()
 
@@ -70,9 +72,14 @@ class Decisions:
         turn = self._step // half % 2 if half else 0
         if half and self._step % half == 0:
             self._readings[turn].reset()
-        vectors = [reading.feed(x) for reading in self._readings]
         self._step += 1
-        return vectors[-1 - turn]
+        self._frame.append(x)
+        missing = self._stack - len(self._frame)
+        # Steps that are read as one: until all of them are there, the last stands for those to come.
+        frame = torch.cat([*self._frame, *[x] * missing])
+        if not missing:
+            self._frame.clear()
+        return [reading.feed(frame, keep=not missing) for reading in self._readings][-1 - turn]
 
 
 class _Reading:
@@ -86,6 +93,12 @@ class _Reading:
         self.stream.reset()
         self.carried = ()
 
-    def feed(self, x: Tensor) -> Tensor:
-        vector, self.carried = self.pool.step(self.stream.feed(x), self.carried)
+    def feed(self, x: Tensor, keep: bool) -> Tensor:
+        """The vector with this step; keep: whether it is there for good."""
+        before = None if keep else self.stream.state
+        vector, carried = self.pool.step(self.stream.feed(x), self.carried)
+        if before is None:
+            self.carried = carried
+        else:
+            self.stream.state = before
         return vector

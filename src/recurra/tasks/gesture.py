@@ -22,5 +22,7 @@ gesture = Task(
         "modality.warp": 0.2,
         "trunk.hidden": 64,
         "training.epochs": 100,
+        # A tenth of few rows is too few to choose weights by, and what is held out is missed in training.
+        "training.weights": "last",
     },
 )

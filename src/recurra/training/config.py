@@ -34,6 +34,11 @@ class TrainingConfig:
     nonmonotone: int = setting(5, "asgd: validations looked back on for the trigger (Merity 2018)")
     clip_norm: float = setting(1.0, "largest norm of the gradient; 0: not clipped")
     clip_value: float = setting(0.0, "largest absolute value of a gradient element; 0: not clipped")
+    weights: Literal["best", "last"] = setting(
+        "best",
+        "which are kept. best: those of the best validation; last: those that the training ends with; rows that were "
+        "cut off for validation are then trained on as well, where there are others to test with",
+    )
     patience: int = setting(0, "validations without improvement before stopping early; 0: never")
     validate_steps: int = setting(0, "steps between validations; 0: after each epoch")
     log_steps: int = setting(20, "steps summed up in one line of metrics.jsonl")
@@ -64,6 +69,13 @@ class TrainingConfig:
                 raise InputError(f"training.{name}: expected a share from 0 to 1, got {getattr(self, name)}")
         if self.beta2 == 1 or self.momentum == 1:
             raise InputError("training.beta2, training.momentum: expected less than 1, got 1")
+        validated = (("patience", self.patience), ("schedule", self.schedule == "plateau"))
+        for name, needed in (*validated, ("optimizer", self.optimizer == "asgd")):
+            if needed and self.weights == "last":
+                raise InputError(
+                    f"training.{name}: {getattr(self, name)} goes by validations, which training.weights=last does "
+                    "without; set training.weights=best"
+                )
         if not self.rate > 0:
             raise InputError(f"training.rate: expected more than 0, got {self.rate}")
         if not (self.epochs or self.minutes):

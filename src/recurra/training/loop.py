@@ -50,10 +50,11 @@ def fit(
     fabric: "Fabric | None" = None,
     seed: int = 0,
 ) -> Outcome:
-    """Trains ``model`` in place; its last weights are left in it, its best were handed to ``keep``.
+    """Trains ``model`` in place; its last weights are left in it, those of ``config.weights`` were handed to ``keep``.
 
     model: called as ``model(inputs, targets, state)``, gives (summed loss, count, state).
-    validate: metrics of the validation data with the model's present weights. keep: saves the present weights.
+    validate: metrics of the validation data with the model's present weights; none where there are no such data, and
+    ``config.weights`` is ``last``. keep: saves the present weights.
     checkpoint_file: written every ``checkpoint_seconds``; where it exists, the training goes on from it with the
     same numbers as if it had never stopped (bit for bit on one machine, unless a time budget steers the schedule).
     fabric: where to train; None: as the settings say.
@@ -100,7 +101,7 @@ class _Loop:
         if self.window.steps and not self._write_line():
             reason = "diverged"
         # An interrupted training that kept a best before keeps that one: a later --resume must find what it left.
-        if p.validated != p.step and reason != "diverged" and not (reason == "interrupted" and p.best):
+        if p.validated != p.step and reason != "diverged" and not (reason == "interrupted" and p.best is not None):
             self._validate()
             if reason != "interrupted":
                 self._save()
@@ -216,17 +217,19 @@ class _Loop:
         p, config = self.progress, self.config
         with self.average.applied(self.module):
             metrics = self.validate()
-            best = self.objective.better(metrics, p.best)
+            best = config.weights == "last" or self.objective.better(metrics, p.best)
             if best:
                 self.keep()
         p.validated = p.step
-        p.losses.append(-metrics[self.objective.metric] if self.objective.maximise else metrics[self.objective.metric])
         if best:
             p.best, p.best_step, p.stale = metrics, p.step, 0
         else:
             p.stale += 1
             if config.schedule == "plateau":
                 p.factor *= config.plateau_factor
+        if metrics:
+            metric, maximise = self.objective.metric, self.objective.maximise
+            p.losses.append(-metrics[metric] if maximise else metrics[metric])
         if (
             config.optimizer == "asgd"
             and not self.average.count
@@ -234,7 +237,8 @@ class _Loop:
         ):
             self.average.start(self.module)
         self._clock()
-        self.log.write("valid", {**self._where(), "metrics": metrics, "best": best})
+        if metrics:
+            self.log.write("valid", {**self._where(), "metrics": metrics, "best": best})
 
     def _save(self) -> None:
         tree = {
