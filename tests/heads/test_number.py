@@ -53,7 +53,9 @@ def test_metrics_are_in_the_numbers_own_unit() -> None:
     assert meter.metrics() == pytest.approx(
         {"mae": sum(errors) / 4, "rmse": math.sqrt(1800 / 4), "mse": 1800 / 4}, rel=1e-5
     )
-    worst = meter.details(FRAME)["largest_errors"][0]
+    details = meter.details(FRAME)
+    assert details["agreement"] == {"wanted": [10.0, 20.0, 30.0, 60.0], "said": [20.0] * 4}
+    worst = details["largest_errors"][0]
     assert (worst["number"], worst["predicted"]) == (pytest.approx(60.0), pytest.approx(20.0))
 
 

@@ -105,16 +105,34 @@ def test_ranks_are_over_all_documents_not_over_a_batch():
         assert meter.metrics()["mrr"] == pytest.approx(sum(1 / p for p in first.values()) / 3)
 
 
+def test_a_report_shows_what_texts_find_in_the_order_of_their_cosines():
+    net = model(PAIRS)
+    meter = net.measure(net.batches(PAIRS, "test", tokens=1, truncation=0, shuffle=False))
+    rows = meter.details(PAIRS)["asked"]
+    assert [row["asked"] for row in rows] == ["a film", "the sea", "a car"]
+    documents = list(PAIRS["other"])
+    cosines = vectors(net, [row["asked"] for row in rows]) @ vectors(net, documents).T
+    right = [{"moving pictures", "a cinema"}, {"salt water"}, {"four wheels"}]
+    for row, scores, own in zip(rows, cosines, right, strict=True):
+        order = [documents[place] for place in scores.argsort(descending=True)]
+        assert [found["text"] for found in row["found"]] == order[:3]
+        assert [found["right"] for found in row["found"]] == [text in own for text in order[:3]]
+        assert row["place"] == 1 + min(order.index(text) for text in own)
+
+
 def test_scores_follow_their_scale_and_their_order():
     net = model(SCORED)
     assert net.known == {"scale": [1.0, 4.5]} and net.head.objective.metric == "pearson"
     cosines = torch.linspace(-1, 1, 9, dtype=torch.float64)
     found = net.head.scores(cosines)
     assert (found.diff() > 0).all() and found[0] > 1 and found[-1] < 4.5
-    metrics = net.measure(net.evaluation_batches(SCORED, "test")).metrics()
+    meter = net.measure(net.evaluation_batches(SCORED, "test"))
+    metrics = meter.metrics()
     a, b = vectors(net, list(SCORED["text"])), vectors(net, list(SCORED["other"]))
     found = net.head.scores((a * b).sum(-1))
     wanted = torch.tensor([1, 4.5, 3], dtype=torch.float64)
+    shown = meter.details(SCORED)["agreement"]
+    assert shown["wanted"] == wanted.tolist() and shown["said"] == pytest.approx(found.tolist(), rel=1e-3)
     assert metrics["mse"] == pytest.approx((found - wanted).square().mean().item())
     assert metrics["pearson"] == pytest.approx(torch.corrcoef(torch.stack([found, wanted]))[0, 1].item())
 

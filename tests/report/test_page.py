@@ -202,6 +202,7 @@ def tagger(token: str = "Peter") -> list[Event]:
 def estimator(text: str = "3 steps: 0 1 2") -> list[Event]:
     metrics = {"mae": 30.0, "rmse": 41.5, "mse": 1722.25, "nats": 5.1, "coverage": 0.91}
     worst = {"largest_errors": [{"text": text, "number": 120.0, "predicted": 12.5}], "explained": number_reasons()}
+    worst["agreement"] = {"wanted": [120.0, 3.0], "said": [12.5, 3.0]}
     return [
         start("regression"),
         *steps(10),
@@ -210,6 +211,22 @@ def estimator(text: str = "3 steps: 0 1 2") -> list[Event]:
         end(200),
         evaluation(metrics, worst),
     ]
+
+
+def without(detail: str, events: list[Event]) -> list[Event]:
+    del events[-1]["details"][detail]
+    return events
+
+
+def finder(text: str = "salt water") -> list[Event]:
+    metrics = {"map": 0.5, "mrr": 0.6, "recall_1": 0.4, "nats": 2.1}
+    found = [{"text": "four wheels", "right": False}, {"text": text, "right": True}]
+    ended = [
+        valid(100, metrics),
+        end(100),
+        evaluation(metrics, {"asked": [{"asked": "sea", "found": found, "place": 2}]}),
+    ]
+    return [start("search"), *steps(5), *ended]
 
 
 def run_folder(folder: Path, events: list[Event], **changes: Any) -> Path:
@@ -358,12 +375,20 @@ def test_a_regression_draws_its_errors_and_names_the_largest(folder):
     assert "The largest errors." in page.text
     for cell in ("3 steps: 0 1 2", "120", "12.5"):
         assert f">{cell}</td>" in html
+    assert page.count("svg") == built(run_folder(folder, without("agreement", estimator())))[1].count("svg") + 1
+
+
+def test_a_search_shows_what_texts_find_and_what_of_it_is_right(folder):
+    html, page = built(run_folder(folder, finder()))
+    assert "What it finds" in page.text
+    cells = re.findall(r"<td[^>]*>(.*?)</td>", html.split("What it finds")[1].split("</table>")[0])
+    assert cells == ["sea", "four wheels", "✓ salt water", "", "2"]
 
 
 @pytest.mark.parametrize(
     "events",
-    [writer(), classifier(), translator(), estimator(), tagger()],
-    ids=["language-model", "sentiment", "translation", "regression", "ner"],
+    [writer(), classifier(), translator(), estimator(), tagger(), finder()],
+    ids=["language-model", "sentiment", "translation", "regression", "ner", "search"],
 )
 def test_the_page_needs_nothing_but_itself(folder, events):
     html, page = built(run_folder(folder, events))
@@ -405,8 +430,9 @@ def hostile_writer() -> list[Event]:
         [*classifier()[:-1], evaluation(category(0.8), {"explained": label_reasons(HOSTILE)})],
         tagger(HOSTILE),
         translator(HOSTILE),
+        finder(HOSTILE),
     ],
-    ids=["language-model", "sentiment", "contributions", "ner", "translation"],
+    ids=["language-model", "sentiment", "contributions", "ner", "translation", "search"],
 )
 def test_data_stay_text(folder, events):
     _, harmless = built(run_folder(folder, classifier() if events[0]["task"] == "sentiment" else writer()))

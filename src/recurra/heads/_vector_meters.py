@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from recurra.heads._pairs import Pairs
+from recurra.heads._telling import agreement
 from recurra.heads.base import Meter
 from recurra.ranking import BM25, Ranked, fuse, ranks
 from recurra.sequences import Ragged
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 
 # Texts compared with all documents at once.
 TOGETHER = 1024
+# So many texts are shown with the best of what they find.
+SHOWN, BEST = 6, 3
 
 
 class _VectorMeter(Meter):
@@ -53,13 +56,28 @@ class _VectorMeter(Meter):
 class ScoreMeter(_VectorMeter):
     """The scores that vectors give beside those that were given."""
 
-    def metrics(self) -> dict[str, float]:
+    @cached_property
+    def wanted(self) -> Tensor:
+        return torch.cat([targets.scores for targets in self.targets if targets.scores is not None])[self.order]
+
+    @cached_property
+    def cosines(self) -> Tensor:
         text, other = self.pairs()
-        wanted = torch.cat([targets.scores for targets in self.targets if targets.scores is not None])[self.order]
+        return (text * other).sum(-1).to(self.head.device)
+
+    @cached_property
+    def found(self) -> Tensor:
         with torch.no_grad():
-            cosines = (text * other).sum(-1).to(self.head.device)
-            found = self.head.scores(cosines).double().cpu()
-            nats = self.head.score_nats(cosines, wanted.to(self.head.device)).item()
+            return self.head.scores(self.cosines).double().cpu()
+
+    def details(self, frame: "pd.DataFrame") -> dict[str, Any]:
+        """The scores that were given beside those that were found."""
+        return {"agreement": agreement(self.wanted, self.found)}
+
+    def metrics(self) -> dict[str, float]:
+        found, wanted = self.found, self.wanted
+        with torch.no_grad():
+            nats = self.head.score_nats(self.cosines, wanted.to(self.head.device)).item()
         return {
             "pearson": _correlation(found, wanted),
             "spearman": _correlation(_ranked(found), _ranked(wanted)),
@@ -108,10 +126,25 @@ class RankMeter(_VectorMeter):
             count += len(own)
         return {**ranked.metrics(), "nats": nats / max(1, count)}
 
+    def details(self, frame: "pd.DataFrame") -> dict[str, Any]:
+        """What a few texts find, and the place of the first right one."""
+        every, rows = -(-len(self.asked) // SHOWN) or 1, []
+        for i, (cosines, own) in enumerate(zip(self.scores(), self.relevant(), strict=True)):
+            if i % every:
+                continue
+            best = cosines.argsort(descending=True, stable=True)[:BEST].tolist()
+            found = [{"text": self._document(frame, place), "right": place in own} for place in best]
+            asked = _text(frame[self.head.modality.role].iloc[self.asked[i]])
+            rows.append({"asked": asked, "found": found, "place": int(ranks(cosines.numpy(), own)[0])})
+        return {"asked": rows}
+
+    def _document(self, frame: "pd.DataFrame", place: int) -> str:
+        return _text(frame["other"].iloc[self.documents[place]])
+
     def beside(self, frame: "pd.DataFrame", trained: "pd.DataFrame | None") -> dict[str, dict[str, float]]:
         """BM25, and both rankings fused."""
         texts = [_text(value) for value in frame[self.head.modality.role].iloc[self.asked]]
-        documents = [_text(value) for value in frame["other"].iloc[self.documents]]
+        documents = [self._document(frame, place) for place in range(len(self.documents))]
         bm25 = BM25.fit(documents)
         words, fused = Ranked(), Ranked()
         for text, cosines, own in zip(texts, self.scores(), self.relevant(), strict=True):

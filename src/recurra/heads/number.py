@@ -13,7 +13,7 @@ from recurra.arrays import readable
 from recurra.config import setting
 from recurra.errors import DataError, InputError
 from recurra.heads._outputs import Categorical, Gaussian, Output, Point, Quantiles
-from recurra.heads._telling import best_and_worst
+from recurra.heads._telling import agreement, best_and_worst
 from recurra.heads.base import Contributions, Head, Meter, Objective
 from recurra.modalities import Modality
 from recurra.nn.pooling import Pool, Pooling
@@ -191,16 +191,18 @@ class _NumberMeter(Meter):
         return {"mae": errors.abs().mean().item(), "rmse": math.sqrt(mse), "mse": mse}
 
     def details(self, frame: "pd.DataFrame") -> dict[str, Any]:
-        """The rows with the largest errors."""
+        """The numbers that are true beside those that were said, and the rows with the largest errors."""
         _, middle, _, targets, _, rows, _ = torch.cat(self.parts, dim=1)
         inputs = frame[next(c for c in frame.columns if c != "number")]
         worst = (middle - targets).abs().argsort(descending=True)[:MOST_WRONG]
-        numbers = [(x[worst] * self.head.deviation + self.head.mean).tolist() for x in (targets, middle)]
+        wanted, said = (x * self.head.deviation + self.head.mean for x in (targets, middle))
+        numbers = wanted[worst].tolist(), said[worst].tolist()
         return {
+            "agreement": agreement(wanted, said),
             "largest_errors": [
                 {"text": readable(inputs.iloc[int(row)]), "number": number, "predicted": predicted}
                 for row, number, predicted in zip(rows[worst].tolist(), *numbers, strict=True)
-            ]
+            ],
         }
 
     def telling(self, frame: "pd.DataFrame") -> dict[int, Any]:

@@ -76,6 +76,11 @@ def attention(details: dict[str, Any]) -> list[Any]:
     return [Markup(figures.attention(one["read"], one["units"], one["attention"])) for one in texts]
 
 
+def agreement(found: dict[str, list[float]] | None) -> Any:
+    """The drawing of what is true and what was said."""
+    return Markup(figures.agreement(**found, width=560, height=400)) if found else None
+
+
 def timeline(found: dict[str, Any] | None) -> dict[str, Any] | None:
     """The drawing of a series with its scores, and what is marked in it."""
     if not found:

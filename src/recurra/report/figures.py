@@ -148,6 +148,15 @@ def widths(values: list[float], width: int, height: int) -> str:
     return canvas.svg("width, in y's unit")
 
 
+def agreement(wanted: list[float], said: list[float], width: int, height: int) -> str:
+    """A dot for each row: across what is true, up what was said; on the line both would be the same."""
+    canvas = _Canvas("agreement", width, height, "true")
+    ends = min(*wanted, *said), max(*wanted, *said)
+    canvas.axes.plot(ends, ends, color=INKS["muted"], linewidth=1, linestyle=(0, (4, 3)))
+    canvas.axes.plot(wanted, said, "o", markersize=5, color=INKS["train"], alpha=0.3, markeredgewidth=0)
+    return canvas.svg("predicted")
+
+
 def residuals(edges: list[float], shares: list[float], width: int, height: int) -> str:
     """How often errors of each size were made."""
     canvas = _Canvas("residuals", width, height, "true less forecast, in mean seasonal differences of the series")

@@ -65,6 +65,8 @@ def render(folder: Path, config: dict[str, Any], events: Events) -> str:
         attention=charts.attention(details),
         contributions=explained.contributions(details.get("explained", []), config),
         tagged=explained.tagged(details.get("explained", []), config),
+        agreement=charts.agreement(details.get("agreement")),
+        asked=tables.asked(details.get("asked", [])),
         timeline=charts.timeline(details.get("timeline")),
         confusion=tables.confusion(details["labels"], details["confusion"]) if "confusion" in details else None,
         spans=tables.spans(details.get("spans", [])),

@@ -10,6 +10,7 @@ LABELS_WITH_NUMBERS = 12
 LABELS_SHOWN = 60
 MOST_CONFUSIONS = 10
 LONGEST_TEXT = 400
+FOUND_SHOWN = 3
 
 
 def beside(events: Events, others: dict[str, dict[str, float]]) -> dict[str, Any] | None:
@@ -43,6 +44,19 @@ def confusion(labels: list[str], counts: list[list[int]]) -> dict[str, Any]:
         "numbers": len(labels) <= LABELS_WITH_NUMBERS,
         "worst": worst if len(labels) > LABELS_WITH_NUMBERS else [],
     }
+
+
+def asked(rows: list[dict[str, Any]]) -> list[list[str]]:
+    """A row for each text that asked, with the best of what it found; right ones are ticked."""
+    return [
+        [
+            cut(row["asked"]),
+            *(f"{'✓ ' if one['right'] else ''}{cut(one['text'])}" for one in row["found"]),
+            *[""] * (FOUND_SHOWN - len(row["found"])),
+            words.number(row["place"]),
+        ]
+        for row in rows
+    ]
 
 
 def spans(kinds: list[dict[str, Any]]) -> list[list[str]]:
