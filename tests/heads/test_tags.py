@@ -11,7 +11,7 @@ from torch import nn
 from recurra import Ragged
 from recurra.errors import DataError
 from recurra.heads._schemes import spans_of, spelled, tags_of
-from recurra.heads.tags import Tags, TagsConfig
+from recurra.heads.tags import LEADS, Tags, TagsConfig, _TagsMeter
 from recurra.modalities.text import Text, TextConfig
 from recurra.model import Model, ModelConfig
 from recurra.trunk import TrunkConfig
@@ -50,6 +50,35 @@ def test_any_scheme_is_learnt_as_bioes_and_given_back() -> None:
     (first, second) = results[1]["spans"]
     assert (first["kind"], first["start"], first["end"]) == ("PER", 0, 2)
     assert 0.9 < second["probability"] <= 1
+
+
+@pytest.mark.parametrize("decoder", ["softmax", "crf"])
+@pytest.mark.parametrize("shift", [-0.7, 1.1])
+def test_the_bias_of_o_is_set_to_what_is_best_for_f1(decoder: str, shift: float) -> None:
+    torch.manual_seed(1)
+    frame = pd.concat([FRAME] * 20, ignore_index=True)
+    net = head(frame, decoder=decoder)
+    targets = net.targets(frame, "here")
+    features = targets.with_values(nn.functional.one_hot(targets.values, len(net.labels)) + torch.randn(240, 17))
+    net.output = nn.Linear(17, 17)
+    nn.init.eye_(net.output.weight)
+    nn.init.zeros_(net.output.bias)
+    net.output.bias.data[0] = shift
+
+    def measured() -> _TagsMeter:
+        meter = net.meter()
+        assert isinstance(meter, _TagsMeter)
+        meter.update(features, torch.zeros(60, 17), targets, None)
+        return meter
+
+    before = measured()
+    assert before.f1(0.0) == before.metrics()["f1"]
+    assert net.calibrate(before)
+    after = measured()
+    assert after.metrics()["f1"] == max(before.f1(lead) for lead in LEADS) > before.metrics()["f1"]
+    assert (after.predicted.total() > before.predicted.total()) == (shift > 0)  # more where O was too likely
+    plain = head(frame, decoder=decoder, balance=False)
+    assert not plain.calibrate(before)
 
 
 @pytest.mark.parametrize("decoder", ["softmax", "crf"])

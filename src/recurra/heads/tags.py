@@ -1,7 +1,7 @@
 """A tag for every step of a sequence."""
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -38,6 +38,8 @@ if TYPE_CHECKING:
 UNKNOWN, UNKNOWN_INSIDE = -1, -2
 # An explanation names so many other tags of each step.
 MOST_OTHERS = 3
+# By how much the bias of O may be lowered to find more, or raised to find less.
+LEADS = [step / 4 for step in range(-4, 9)]
 
 
 @dataclass(frozen=True)
@@ -51,6 +53,9 @@ class TagsConfig:
     )
     decoder: Literal["auto", "softmax", "crf"] = setting(
         "auto", "softmax: each tag by itself; crf: whole sequences of tags; auto: crf for spans"
+    )
+    balance: bool = setting(
+        True, "spans: after the training the bias of O is set to what is best for the F1 of the validation rows"
     )
 
 
@@ -72,7 +77,7 @@ class Tags(Head):
         self, config: TagsConfig, width: int, known: dict[str, Any], modality: Modality, encoder: nn.Module
     ) -> None:
         super().__init__(config, width, known, modality, encoder)
-        self.choice = config.scheme
+        self.choice, self.balance = config.scheme, config.balance
         self.labels: list[str] = known["labels"]
         self.scheme: str = known["scheme"]
         self.objective = Objective("f1" if self.spans else "accuracy", maximise=True, tie="nats_per_token")
@@ -145,6 +150,19 @@ class Tags(Head):
             rows = complete.nonzero()[:, 0]
             logits, targets = logits[rows], targets[rows]
         return self.crf.loss(logits, targets.values).sum(), float(max(1, len(targets.values)))
+
+    def calibrate(self, meter: Meter) -> bool:
+        """Lowers or raises the bias of O until as many spans are found as is best for the F1 of the rows counted.
+
+        The likeliest tags are not those with the best F1: where spans are hard to find, too few of them are.
+        """
+        if not (self.spans and self.balance):
+            return False
+        assert isinstance(meter, _TagsMeter)
+        lead = max(LEADS, key=lambda lead: (meter.f1(lead), -abs(lead)))
+        with torch.no_grad():
+            self.output.bias[self.labels.index(OUTSIDE)] -= lead
+        return lead != 0
 
     def best(self, logits: Ragged) -> Tensor:
         """The tags of the best sequences, [N] int64. logits: values [N, K]."""
@@ -226,6 +244,7 @@ class _TagsMeter(Meter):
     def __init__(self, head: Tags):
         self.head = head
         self.nats, self.known = 0.0, 0
+        self.scored: list[tuple[Ragged, Ragged]] = []  # of spans the logits of each batch, and its targets
         self.rows: list[Tensor] = []  # [3, B] each: the row, its wrong steps, its steps
         # Spans of each kind.
         self.true: Counter[str] = Counter()
@@ -235,7 +254,8 @@ class _TagsMeter(Meter):
     def update(self, features: Ragged, last: Tensor, targets: Ragged, rows: Tensor | None) -> None:
         with torch.no_grad():
             total, count = self.head.loss(features, last, targets)
-            best = self.head.best(self.head.logits(features))
+            logits = self.head.logits(features)
+            best = self.head.best(logits)
         self.nats += float(total)
         self.known += int(count)
         numbers = torch.arange(len(targets)) if rows is None else rows.cpu()
@@ -244,11 +264,27 @@ class _TagsMeter(Meter):
         )
         self.rows.append(torch.stack([numbers, wrong.cpu(), targets.lengths.cpu()]))
         if self.head.spans:
-            for one, other in zip(features.with_values(best).unbind(), targets.unbind(), strict=True):
-                predicted, true = self._spans(one), self._spans(other)
+            self.scored.append((logits, targets))
+            for predicted, true in self._each(best, targets):
                 self.predicted.update(kind for kind, _, _ in predicted)
                 self.true.update(kind for kind, _, _ in true)
                 self.correct.update(kind for kind, _, _ in predicted & true)
+
+    def f1(self, lead: float) -> float:
+        """As it would be if the bias of O were so much lower."""
+        counts, outside = [0, 0, 0], self.head.labels.index(OUTSIDE)
+        for logits, targets in self.scored:
+            values = logits.values.clone()
+            values[:, outside] -= lead
+            best = self.head.best(logits.with_values(values))
+            for predicted, true in self._each(best, targets):
+                counts = [a + len(b) for a, b in zip(counts, (predicted & true, predicted, true), strict=True)]
+        return _scores(*counts)["f1"]
+
+    def _each(self, best: Tensor, targets: Ragged) -> Iterator[tuple[set[Span], set[Span]]]:
+        """Each row's spans that were found, and those that there are."""
+        for one, other in zip(targets.with_values(best).unbind(), targets.unbind(), strict=True):
+            yield self._spans(one), self._spans(other)
 
     def _spans(self, ids: Tensor) -> set[Span]:
         names = {UNKNOWN: "B-?", UNKNOWN_INSIDE: "I-?"}
