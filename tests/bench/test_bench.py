@@ -6,7 +6,19 @@ import pytest
 import torch
 from typer.testing import CliRunner
 
-from recurra.bench import BENCHMARKS, Point, Spread, Target, _jax, _onnx, summary, tagging, translation
+from recurra.bench import (
+    BENCHMARKS,
+    Point,
+    Spread,
+    Target,
+    _jax,
+    _neuralforecast,
+    _onnx,
+    _series,
+    summary,
+    tagging,
+    translation,
+)
 from recurra.bench._compare import Rounds, compare
 from recurra.bench._sides import Case, Sides
 from recurra.bench._training import Training
@@ -133,6 +145,21 @@ def test_summary_holds_means_and_worst_points_against_targets():
     assert (cached.value, cached.worst.place) == (pytest.approx(0.2), {"cell": "lstm"})
     assert (train.value, train.worst.group, train.met, train.points) == (0.5, "train lstm", False, 3)
     assert (all_cached.value, all_cached.met) == (0.4, False)
+
+
+def test_what_shrinks_has_an_exponent_below_0():
+    points = [Point("growth", {}, spread(value), unit="exponent") for value in (-0.5, 1.5)]
+    mean, worst = summary(points, [Target("growth", 1.1, each=True, at_most=True)])
+    assert (mean.value, worst.value, worst.met) == (0.5, 1.5, False)
+
+
+def test_neuralforecast_trains_and_forecasts_every_series():
+    pytest.importorskip("neuralforecast")
+    frame = _series.table(2, 60, season=6, frequency="D")
+    frame["ds"] = list(range(60)) * 2
+    peer = _neuralforecast.Peer(frame, _neuralforecast.Training(4, 8, 4, 5, 2, 3, (0.1, 0.5, 0.9)))
+    assert peer.train() > 0
+    assert {name: values.shape for name, values in peer.forecast().items()} == {"series 0": (4,), "series 1": (4,)}
 
 
 @pytest.mark.parametrize("kind", ["rnn", "gru", "lstm"])

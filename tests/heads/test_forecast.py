@@ -206,10 +206,14 @@ def test_scaling_a_series_scales_its_forecast() -> None:
 def test_calibrated_intervals_hold_their_share() -> None:
     draw = np.random.default_rng(0)
     outside = draw.normal(size=(400, 3)) * [1, 2, 3]
-    widths = _widths(np.abs(outside), 0.8)
+    widths = _widths(np.abs(outside), 0.8, apart=400)
     np.testing.assert_allclose((np.abs(outside) <= widths).mean(0), 0.8, atol=0.01)
-    few = _widths(np.abs(outside[:20]), 0.8)
+    few = _widths(np.abs(outside[:20]), 0.8, apart=20)
     assert (few == few[0]).all()
+    # The fewer of them do not overlap, the less they prove.
+    overlapping = [_widths(np.abs(outside[:20]), 0.8, apart)[0] for apart in (20, 10, 5, 2)]
+    assert overlapping == sorted(overlapping)
+    assert overlapping[-1] == np.abs(outside[:20]).max()
 
 
 def test_meter_counts_the_same_as_by_hand() -> None:

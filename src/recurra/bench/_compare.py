@@ -4,6 +4,8 @@ import math
 import time
 from collections.abc import Callable, Iterable, Mapping
 
+import torch
+
 from recurra.bench.base import Spread
 
 Timer = Callable[[], float]
@@ -48,6 +50,11 @@ def compare(ours: Timer, peers: Mapping[str, Timer], rounds: int) -> Rounds:
         for name in names if i % 2 else reversed(names):
             seconds[name].append(sides[name]())
     return Rounds(seconds)
+
+
+def clock() -> float:
+    """Seconds: with one thread the processor's, in which others on the machine have no part; else those on the wall."""
+    return time.process_time() if torch.get_num_threads() == 1 else time.perf_counter()
 
 
 def timer(work: Callable[[], object], least: float) -> Timer:

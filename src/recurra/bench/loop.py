@@ -4,9 +4,7 @@ Both train a character language model (embedding, LSTM, tied output layer) with 
 clipping. Ours also keeps its log, its schedule and its checkpoint. 0.95 means 5 % slower.
 """
 
-import json
 import tempfile
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -17,13 +15,14 @@ from typing import Any
 import torch
 from torch import nn
 
-from recurra.bench._compare import compare
+from recurra.bench._compare import clock, compare
+from recurra.bench._epoch import training
 from recurra.bench.base import Benchmark, Job, Options, Place, Point, Target
 from recurra.heads import HEADS
 from recurra.modalities.text import Text, TextConfig
 from recurra.model import Model, ModelConfig
 from recurra.sequences.batches import Streams
-from recurra.training import TrainingConfig, fit
+from recurra.training import TrainingConfig
 from recurra.trunk import TrunkConfig
 
 STREAMS, STEPS, BATCHES, VOCABULARY = 32, 64, 40, 80
@@ -43,49 +42,12 @@ class Size:
         return TrainingConfig(epochs=1, batch_tokens=self.streams * self.steps, truncation=self.steps)
 
 
-class Discard:
-    """A log that keeps nothing but writes as the real one does."""
-
-    def __init__(self, file: Path):
-        self.file = file
-
-    def write(self, event: str, values: dict[str, Any]) -> None:
-        with open(self.file, "a") as file:
-            file.write(json.dumps({"event": event, **values}) + "\n")
-
-    def tick(self, values: dict[str, Any]) -> None:
-        pass
-
-    def position(self) -> int:
-        return 0
-
-    def rewind(self, position: int) -> None:
-        pass
-
-
 def ours(size: Size, tokens: torch.Tensor, folder: Path) -> Callable[[], float]:
     text = Text.fit(TextConfig(unit="char"), ["".join(map(chr, range(33, 33 + VOCABULARY - 2)))])
     config = ModelConfig("text", "next", text.settings, TrunkConfig(hidden=size.hidden), HEADS.get("next").config())
     model = Model(config, text, {})
     batches = Streams(tokens, size.streams, size.steps, shuffle=False)
-
-    def run() -> float:
-        start = time.perf_counter()
-        fit(
-            model,
-            batches,
-            size.config,
-            objective=model.head.objective,
-            validate=lambda: {"nats_per_token": 0.0},
-            keep=lambda: None,
-            log=Discard(folder / "log"),
-            checkpoint_file=folder / "checkpoint",
-        )
-        seconds = time.perf_counter() - start
-        (folder / "checkpoint").unlink()
-        return seconds
-
-    return run
+    return training(model, batches, size.config, folder)
 
 
 class Bare(nn.Module):
@@ -108,7 +70,7 @@ def bare(size: Size, tokens: torch.Tensor) -> Callable[[], float]:
     x, y = tokens[:-1].view(size.streams, -1), tokens[1:].view(size.streams, -1)
 
     def run() -> float:
-        start = time.perf_counter()
+        start = clock()
         optimizer = torch.optim.AdamW(model.parameters(), lr=size.config.rate, fused=True)
         state = None
         for i in range(0, x.shape[1], size.steps):
@@ -120,7 +82,7 @@ def bare(size: Size, tokens: torch.Tensor) -> Callable[[], float]:
             optimizer.step()
             state = tuple(s.detach() for s in state)
             loss.item()
-        return time.perf_counter() - start
+        return clock() - start
 
     return run
 

@@ -15,20 +15,18 @@ import time
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from recurra.bench import _child, _resident
-from recurra.bench.base import Benchmark, Job, Options, Point, Spread, Target
-
-if TYPE_CHECKING:
-    import pandas as pd
+from recurra.bench._series import table
+from recurra.bench.base import Benchmark, Job, Options, Place, Point, Spread, Target, Unit
 
 SERIES, QUICK = (1_000, 3_000, 10_000), (300, 1_000)
 POINTS, HORIZON, HIDDEN = 100, 10, 32
 FEW = 20
 # A tenth above 1, over a decade of sizes, is a quarter more for each series.
 LINEAR = 1.1
-COSTS = ("fit", "predict", "memory")
+MEASURED: dict[str, Unit] = {"fit": "s", "predict": "s", "peak memory": "MiB"}
+GROWING = ("fit", "predict", "memory")
 
 
 def jobs(options: Options) -> list[Job]:
@@ -46,15 +44,14 @@ def measure(sizes: Sequence[int], hidden: int, options: Options) -> list[Point]:
     ]
     points = []
     for size in sizes:
-        place: dict[str, int | str] = {"series": size, "points": size * POINTS, "H": hidden}
-        for cost, unit in (("fit", "s"), ("predict", "s"), ("process", "MiB")):
-            name = "peak memory" if cost == "process" else cost
-            points.append(Point(name, place, Spread.of([found[size][cost] for found in rounds]), unit))  # type: ignore[arg-type]
+        place: Place = {"series": size, "points": size * POINTS, "H": hidden}
+        for name, unit in MEASURED.items():
+            points.append(Point(name, place, Spread.of([found[size][name] for found in rounds]), unit))
     if len(sizes) > 1:
         place = {"series": f"{sizes[0]:,} to {sizes[-1]:,}", "H": hidden}
-        for cost in COSTS:
-            slopes = [slope(sizes, [found[size][cost] for size in sizes]) for found in rounds]
-            points.append(Point(f"growth of {cost}", place, Spread.of(slopes), "exponent"))
+        for name in GROWING:
+            slopes = [slope(sizes, [found[size][name] for size in sizes]) for found in rounds]
+            points.append(Point(f"growth of {name}", place, Spread.of(slopes), "exponent"))
     return points
 
 
@@ -68,17 +65,17 @@ def slope(sizes: Sequence[float], costs: Sequence[float]) -> float:
 
 
 def costs(series: int, hidden: int) -> dict[str, float]:
-    """In a process of its own: seconds of ``fit`` and ``predict``; MiB, of them and of the whole process."""
+    """In a process of its own: seconds of ``fit`` and ``predict``; MiB that they need, and of the whole process."""
     _trained(FEW, hidden)
     found: dict[str, float] = {}
     before, highest = _resident.around(lambda: found.update(_trained(series, hidden)))
-    return {**found, "memory": (highest - before) / 2**20, "process": highest / 2**20}
+    return {**found, "memory": (highest - before) / 2**20, "peak memory": highest / 2**20}
 
 
 def _trained(series: int, hidden: int) -> dict[str, float]:
     from recurra.runs.forecaster import Forecaster
 
-    frame = table(series)
+    frame = table(series, POINTS, season=7, frequency="D")
     with tempfile.TemporaryDirectory() as folder:
         # As many windows of each series, however many series there are.
         settings = {"modality.stride": HORIZON, "trunk.hidden": hidden, "training.epochs": 1}
@@ -88,19 +85,6 @@ def _trained(series: int, hidden: int) -> dict[str, float]:
         trained = time.process_time()
         forecaster.predict()
         return {"fit": trained - start, "predict": time.process_time() - trained}
-
-
-def table(series: int) -> "pd.DataFrame":
-    """So many series of 100 days each, in the long form."""
-    import numpy as np
-    import pandas as pd
-
-    draw = np.random.default_rng(0)
-    week = np.sin(np.arange(POINTS) * 2 * np.pi / 7)
-    y = draw.uniform(1, 100, (series, 1)) * (3 + week + draw.normal(0, 0.2, (series, POINTS)))
-    days = pd.date_range("2024-01-01", periods=POINTS, freq="D")
-    ids = [f"series {i}" for i in range(series)]
-    return pd.DataFrame({"unique_id": np.repeat(ids, POINTS), "ds": np.tile(days, series), "y": y.ravel()})
 
 
 panel = Benchmark(

@@ -9,8 +9,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from recurra.heads._forecast_errors import ForecastErrors
 from recurra.heads._futures import Future
-from recurra.heads._naive import NAIVES, naive2, scaled_errors, seasonal_naive
+from recurra.heads._naive import NAIVES, seasonal_naive
 from recurra.heads.base import Meter
 from recurra.modalities.panel import Panel
 from recurra.sequences import Ragged
@@ -73,27 +74,20 @@ class ForecastMeter(Meter):
         return self.head.said_of(self.windows, self.given())
 
     @cached_property
+    def errors(self) -> ForecastErrors:
+        return ForecastErrors(self.windows, self.season)
+
+    @property
     def wanted(self) -> Numbers:
         """[B, h], NaN where nobody knows."""
-        return np.stack([window.wanted for window in self.windows])
-
-    @cached_property
-    def scale(self) -> Numbers:
-        return scaled_errors(self.windows, self.season)
+        return self.errors.wanted
 
     @property
     def middle(self) -> Numbers:
         return np.asarray(self.values[..., len(self.head.levels) // 2])
 
-    @cached_property
-    def reference(self) -> dict[str, float]:
-        """Naive2's figures, which OWA divides by."""
-        return self._errors(np.stack([naive2(window, self.season) for window in self.windows]))
-
     def metrics(self) -> dict[str, float]:
-        found = self._errors(self.middle)
-        if not self.quick:
-            found |= self._owa(found)
+        found = self.errors.of(self.middle) if self.quick else self.errors.with_owa(self.middle)
         levels = self.head.levels
         error = self.wanted[..., None] - self.values
         pinball = np.nanmean(np.maximum(levels * error, (levels - 1) * error), axis=(0, 1))
@@ -106,24 +100,6 @@ class ForecastMeter(Meter):
                 found[f"coverage_{share}"] = float(inside[~np.isnan(self.wanted)].mean())
         return found
 
-    def _errors(self, forecast: Numbers) -> dict[str, float]:
-        """forecast: [B, h]."""
-        error = np.abs(forecast - self.wanted)
-        size = np.abs(forecast) + np.abs(self.wanted)
-        share = 200 * np.divide(error, size, out=np.where(np.isnan(error), np.nan, 0.0), where=size > 0)
-        scaled = (error / self.scale[:, None])[~np.isnan(self.scale)]
-        return {
-            "mae": float(np.nanmean(error)),
-            "rmse": float(np.sqrt(np.nanmean(error**2))),
-            "mse": float(np.nanmean(error**2)),
-            "smape": float(np.nanmean(share)),
-            "mase": float(np.nanmean(scaled)) if len(scaled) else float(np.nanmean(error)),
-        }
-
-    def _owa(self, found: dict[str, float]) -> dict[str, float]:
-        parts = [found[name] / self.reference[name] for name in ("smape", "mase") if self.reference[name] > 0]
-        return {"owa": sum(parts) / len(parts)} if parts else {}
-
     @cached_property
     def naives(self) -> dict[str, Numbers]:
         """[B, h] each; without a season the seasonal one would be the naive one."""
@@ -132,8 +108,7 @@ class ForecastMeter(Meter):
 
     def beside(self, frame: "pd.DataFrame", trained: "pd.DataFrame | None") -> dict[str, dict[str, float]]:
         """Naive, seasonal naive and drift on the same windows."""
-        found = {name: self._errors(forecast) for name, forecast in self.naives.items()}
-        return {name: errors | self._owa(errors) for name, errors in found.items()}
+        return {name: self.errors.with_owa(forecast) for name, forecast in self.naives.items()}
 
     def details(self, frame: "pd.DataFrame") -> dict[str, Any]:
         """Whether a model was needed at all, forecasts over their history, and errors by step."""
@@ -163,7 +138,8 @@ class ForecastMeter(Meter):
 
     def _chosen(self) -> list[int]:
         """A few windows from the one that was forecast best to the one that was worst, but for the very ends."""
-        errors = np.nanmean(self._absolute(self.middle), axis=1) / np.where(np.isnan(self.scale), np.inf, self.scale)
+        scale = self.errors.scale
+        errors = np.nanmean(self._absolute(self.middle), axis=1) / np.where(np.isnan(scale), np.inf, scale)
         order = np.argsort(errors, kind="stable")
         return [int(order[int(len(order) * place)]) for place in dict.fromkeys(PLACES if len(order) > 3 else (0.5,))]
 
@@ -196,7 +172,7 @@ class ForecastMeter(Meter):
 
     def _residuals(self) -> dict[str, list[float]]:
         """How often errors of each size were made, in units of the series' own seasonal difference (as in MASE)."""
-        errors = ((self.wanted - self.middle) / self.scale[:, None]).ravel()
+        errors = ((self.wanted - self.middle) / self.errors.scale[:, None]).ravel()
         errors = errors[~np.isnan(errors)]
         if not len(errors):
             return {"edges": [], "shares": []}

@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 LEVELS = (0.025, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.975)
-# So many held-out windows make quantiles of one step's errors; of fewer, all steps' errors are put together.
+# So many held-out windows that do not overlap make quantiles of one step's errors; of fewer, all steps' errors are put
+# together.
 ENOUGH = 100
 
 Error = Literal["quantile", "absolute", "squared", "student", "negative-binomial", "mixture"]
@@ -192,9 +193,7 @@ class Forecast(Head):
             high = len(self.levels) - 1 - low
             share = self.levels[high] - self.levels[low]
             outside = np.maximum(values[..., low] - wanted, wanted - values[..., high])
-            by = torch.from_numpy(_widths(outside, float(share)))
-            # A few windows, or many that overlap, are no proof that the network is less sure than it could be.
-            by = by if apart >= ENOUGH else by.clamp(min=0)
+            by = torch.from_numpy(_widths(outside, float(share), apart))
             self.moved[low], self.moved[high] = -by, by
         return True
 
@@ -225,16 +224,16 @@ class Forecast(Head):
         return ForecastMeter(self, quick=True)
 
 
-def _widths(outside: Numbers, share: float) -> Numbers:
+def _widths(outside: Numbers, share: float, apart: int) -> Numbers:
     """outside: [B, h], how far true values lay outside, below 0 for inside, NaN for none. Returns [h].
 
-    The k-th smallest, k = share * (n + 1) rounded up, of each step's own, or of all steps' where those are few.
+    The quantile at share * (n + 1) / n of each step's own, or of all steps' where windows are few. n is ``apart``, the
+    windows that do not overlap: errors of the others are nearly the same ones again.
     """
-    counts = (~np.isnan(outside)).sum(0)
-    groups = [outside[:, step] for step in range(outside.shape[1])] if counts.min() >= ENOUGH else [outside]
+    groups = [outside[:, step] for step in range(outside.shape[1])] if apart >= ENOUGH else [outside]
     found = []
     for group in groups:
         there = np.sort(group[~np.isnan(group)])
-        place = int(np.ceil(share * (len(there) + 1))) - 1
-        found.append(there[min(place, len(there) - 1)] if len(there) else 0.0)
+        place = int(np.ceil(min(1.0, share * (1 + 1 / apart)) * len(there))) - 1
+        found.append(there[place] if len(there) else 0.0)
     return np.broadcast_to(found, outside.shape[1]).copy()
