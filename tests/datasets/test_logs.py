@@ -190,3 +190,11 @@ def test_a_label_that_training_has_not_is_named_with_its_row(file: Path) -> None
     other.loc[13:, "activity"] = "jump"
     with pytest.raises(DataError, match=r"row 13, column label: 'jump' never occurs in training"):
         run.evaluate(other)
+
+
+def test_columns_of_a_log_are_chosen_as_those_of_the_task_are(file: Path) -> None:
+    import recurra
+
+    options = {"epochs": 1, "hidden": 4, "device": "cpu"}
+    run = recurra.train("gesture", file, out=file.parent / "run", series="x", id="activity", label="subject", **options)
+    assert run.splits.columns == {"series": "x", "id": "activity", "time": "t", "label": "subject"}
