@@ -79,9 +79,9 @@ def rows_of(
         readers["tags"] = _letters
     values: dict[str, list[Any]] = {}
     for role, c in chosen.items():
-        read: Callable[[Any, str], Any] = readers.get(role, _text if role == roles[0] else _label)
+        read: Callable[[Any, str], Any] = readers.get(role, _text if role == roles[0] else label_of)
         values[role] = [read(value, f"{name}, row {i}, column {c}") for i, value in table[c].items()]
-    frame = frame_of(values)
+    frame = frame_of(values).set_axis(table.index)
     if frame.empty:
         raise InputError(f"{name}: there are no rows")
     missing = frame.isna()
@@ -89,7 +89,7 @@ def rows_of(
     if parts := [f"{n:,} of {total:,} rows have no {role}" for role, n in missing[kept].sum().items() if n]:
         empty = {role: arrays.series([], role) if role == "series" else "" for role in kept}
         full = {role: [empty[role] if v is None else v for v in values[role]] for role in kept}
-        frame = frame_of({**values, **full})
+        frame = frame_of({**values, **full}).set_axis(table.index)
         notes.append(f"{name}: {' and '.join(parts)}; read as an empty one")
     missing = missing.drop(columns=kept)
     if parts := [f"{n:,} without {role}" for role, n in missing.sum().items() if n]:
@@ -198,7 +198,8 @@ def _letters(value: Any, where: str) -> str | tuple[str, ...] | None:
     return tuple(found) if isinstance(found, str) and len(found.split()) == 1 else found
 
 
-def _label(value: Any, where: str) -> str | None:
+def label_of(value: Any, where: str) -> str | None:
+    """A value as a label: text without white space around it; None where there is none. Raises DataError."""
     text = _text(value, where)
     return None if text is None else text.strip()
 

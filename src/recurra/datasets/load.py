@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 from recurra.config import setting
 from recurra.datasets.base import Dataset
 from recurra.datasets.columns import Rows, rows_of
-from recurra.datasets.points import WHOLE, cut_in_time, gathered
+from recurra.datasets.logs import RECORDING, recordings
+from recurra.datasets.points import FEW, WHOLE, cut_in_time, gathered
 from recurra.datasets.sets import DATASETS
 from recurra.datasets.split import describe, split_rows, split_text
 from recurra.datasets.tables import Plain, frame_of, is_readable, read_table
@@ -18,9 +19,6 @@ from recurra.errors import InputError, MissingFileError
 
 if TYPE_CHECKING:
     import pandas as pd
-
-# Fewer series than this are not held out as wholes.
-FEW = 10
 
 
 @dataclass(frozen=True)
@@ -38,11 +36,17 @@ class DataConfig:
     split_seed: int = setting(0, "draws the rows that are cut off")
     encoding: str = setting("utf-8", "encoding of text files")
     header: bool = setting(True, "CSV and TSV: the first row names the columns; else they are called 1, 2, 3")
+    window: int = setting(
+        0,
+        "logs of sensors: stretches of one label that are longer are cut into windows of so many steps, each half a "
+        "window after the one before; 0: they are not",
+    )
     turns: int = setting(2, "conversations: each prompt is read after so many turns before it, with their replies")
 
     def __post_init__(self) -> None:
-        if self.turns < 0:
-            raise InputError(f"data.turns: expected 0 or more, got {self.turns}")
+        for name in ("turns", "window"):
+            if getattr(self, name) < 0:
+                raise InputError(f"data.{name}: expected 0 or more, got {getattr(self, name)}")
         if not 0 < self.valid_fraction < 1:
             raise InputError(f"data.valid_fraction: expected a share between 0 and 1, got {self.valid_fraction}")
         if not 0 <= self.test_fraction < 1 - self.valid_fraction:
@@ -102,13 +106,14 @@ def load(
     familiar: role to a column that is taken where the data have it; that of ``config.columns`` they must have. Files
     for validation and test may call their columns otherwise than the training rows do; a note says what was guessed.
     optional, gaps: as for ``rows_of``. pointwise: tables may have a point of a series in each row (``points``); fewer
-    than FEW series are divided in time. Raises MissingFileError, DataError or InputError.
+    than FEW series, and fewer recordings with a tag for each step, are divided in time. Raises MissingFileError,
+    DataError or InputError.
     """
     source = frame if frame is not None else config.source or default_dataset
     plain = _plain(roles, running)
     name, tables, dataset = tables_of(source, config.encoding, config.header, plain)
     familiar = {**(dataset.columns if dataset else {}), **(familiar or {})}
-    read = partial(_rows, pointwise, roles=roles, optional=optional, gaps=gaps, turns=config.turns)
+    read = partial(_rows, pointwise, config.window, roles=roles, optional=optional, gaps=gaps, turns=config.turns)
     parts = {part: read(table, name, columns=config.columns, familiar=familiar) for part, table in tables.items()}
     columns = parts["train"].columns
     for part, path in (("valid", config.valid), ("test", config.test)):
@@ -122,7 +127,8 @@ def load(
     missing = {part: share for part, share in shares.items() if part not in frames and share}
     if missing:
         try:
-            if pointwise and len(frames["train"]) < FEW:
+            stepwise = pointwise or {RECORDING, "tags"} <= set(frames["train"].columns)
+            if stepwise and len(frames["train"]) < FEW:
                 cut, note = (
                     cut_in_time(frames["train"], missing),
                     f"{describe(missing)} cut from the end of each series",
@@ -157,33 +163,46 @@ def read_rows(
     gaps: tuple[str, ...] = (),
     turns: int = 0,
     pointwise: bool = False,
+    window: int = 0,
 ) -> Rows:
     """Rows to evaluate or predict: of a file, a folder or a frame, or the test rows of a data set by name.
 
-    columns, familiar, optional, gaps, turns: as for ``rows_of``; pointwise: as for ``load``. A data set without test
-    rows of its own gives all its rows, and a note says so. Raises as ``load`` does.
+    columns, familiar, optional, gaps, turns: as for ``rows_of``; pointwise: as for ``load``; window: as for
+    ``recordings``. A data set without test rows of its own gives all its rows, and a note says so. Raises as ``load``
+    does.
     """
     name, tables, dataset = tables_of(source, encoding, header, _plain(roles, running))
     familiar = {**(dataset.columns if dataset else {}), **(familiar or {})}
     table = tables.get("test", tables["train"])
-    rows = _rows(pointwise, table, name, roles, columns, familiar, optional, gaps, turns)
+    rows = _rows(pointwise, window, table, name, roles, columns, familiar, optional, gaps, turns)
     if dataset and "test" not in tables:
         rows.notes.append(f"{name}: a data set without test rows of its own; these are all its rows")
     return rows
 
 
 def _rows(
-    pointwise: bool, table: "pd.DataFrame", name: str, roles: tuple[str, ...], columns: Mapping[str, str], *more: Any,
-    **others: Any,
-) -> Rows:  # fmt: skip
-    """As ``rows_of``, of a table that may hold points."""
-    points = gathered(table, name, columns) if pointwise else None
-    if points is None:
-        return rows_of(table, name, roles, columns, *more, **others)
-    own = {role: column for role, column in columns.items() if role != WHOLE}
-    rows = rows_of(points.table, name, roles, {**own, WHOLE: WHOLE}, *more, **others)
-    # The columns as they are called in the data, so that a run finds them again.
-    return replace(rows, columns={**rows.columns, WHOLE: points.channels}, notes=[*points.notes, *rows.notes])
+    pointwise: bool,
+    window: int,
+    table: "pd.DataFrame",
+    name: str,
+    roles: tuple[str, ...],
+    columns: Mapping[str, str],
+    familiar: Mapping[str, str],
+    optional: tuple[str, ...],
+    gaps: tuple[str, ...],
+    turns: int,
+) -> Rows:
+    """As ``rows_of``, of a table that may hold points, or the steps of recordings."""
+    # In both, the columns are then as they are called in the data, so that a run finds them again.
+    if pointwise and (points := gathered(table, name, columns)):
+        own = {role: column for role, column in columns.items() if role != WHOLE}
+        rows = rows_of(points.table, name, roles, {**own, WHOLE: WHOLE}, familiar, optional, gaps, turns)
+        found = {**rows.columns, WHOLE: points.channels}
+        return replace(rows, columns=found, notes=[*points.notes, *rows.notes])
+    if not pointwise and (log := recordings(table, name, roles, columns, familiar, window)):
+        rows = rows_of(log.table, name, roles, {}, None, (*optional, RECORDING), gaps)
+        return replace(rows, columns=log.columns, notes=[*log.notes, *rows.notes])
+    return rows_of(table, name, roles, columns, familiar, optional, gaps, turns)
 
 
 def _plain(roles: tuple[str, ...], running: bool) -> Plain:
@@ -238,7 +257,7 @@ def _cut(
     from recurra.arrays import identity
 
     role = train.columns[0]
-    kept = "dialogue" if "dialogue" in train.columns else role  # what no two parts may share
+    kept = next((one for one in ("dialogue", RECORDING) if one in train.columns), role)  # what no two parts may share
     texts = list(train[kept])
     if running and len(texts) == 1:
         parts = {part: frame_of({role: [text]}) for part, text in split_text(texts[0], shares).items()}

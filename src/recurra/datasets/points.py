@@ -23,6 +23,8 @@ USUAL = {
 WHOLE = "series"
 # A step so much longer than the usual one is a gap.
 GAP = 1.5
+# Fewer series than this are not held out as wholes.
+FEW = 10
 
 
 @dataclass(frozen=True)
@@ -54,21 +56,20 @@ def gathered(table: "pd.DataFrame", name: str, columns: Mapping[str, str]) -> Po
         return None
     channels, found = chosen
     values = np.stack([_numbers(table, name, column) for column in channels], axis=1)
-    times = _times(table, name, found["time"]) if "time" in found else None
+    times = times_of(table, name, found["time"]) if "time" in found else None
     marks = _numbers(table, name, found["marks"]) if "marks" in found else None
     ids = table[found["id"]].astype(str).to_numpy() if "id" in found else np.full(len(table), name)
     counts = dict.fromkeys(("filled", "moved", "same", "gaps"), 0)
     rows: dict[str, list[Any]] = {key: [] for key in ("series", "id", "time", "windows")}
     places = []
-    for key in dict.fromkeys(ids):
-        at = (ids == key).nonzero()[0]
+    for key, at in grouped(ids):
         if times is not None:
             order = times[at].argsort(kind="stable")
             counts["moved"] += int((order != np.arange(len(at))).sum())
             at = at[order]
             steps = np.diff(times[at]).astype(np.float64)
             counts["same"] += int((steps == 0).sum())
-            counts["gaps"] += int((steps > GAP * np.median(steps)).sum()) if len(steps) else 0
+            counts["gaps"] += gaps(steps)
             rows["time"].append(times[at])
         series, filled = _filled(values[at], f"{name}, series {key}", channels)
         counts["filled"] += filled
@@ -97,13 +98,32 @@ def _columns(table: "pd.DataFrame", name: str, columns: Mapping[str, str]) -> tu
     else:
         named = [by_name[usual] for usual in USUAL["value"] if usual in by_name][:1]
         left = [str(column) for column in table.columns if column not in found.values()]
-        channels = named or [column for column in left if all(map(_is_number, table[column]))]
-    if not channels or not all(_is_number(value) for column in channels for value in table[column][:1]):
+        channels = named or [column for column in left if all(map(is_number, table[column]))]
+    if not channels or not all(is_number(value) for column in channels for value in table[column][:1]):
         return None
     return channels, {role: column for role, column in found.items() if column not in channels}
 
 
-def _is_number(value: Any) -> bool:
+def grouped(ids: Any) -> "list[tuple[str, NDArray[np.int64]]]":
+    """Each id, in the order of their first places, with all its places in order. ids: [N]."""
+    import numpy as np
+    import pandas as pd
+
+    codes, keys = pd.factorize(ids)
+    places = codes.argsort(kind="stable")
+    edges = np.searchsorted(codes[places], np.arange(1, len(keys)))
+    return list(zip(map(str, keys), np.split(places, edges), strict=True))
+
+
+def gaps(steps: "NDArray[Any]") -> int:
+    """How many steps in time are so much longer than the usual one that something is missing. steps: [T - 1]."""
+    import numpy as np
+
+    return int((steps > GAP * np.median(steps)).sum()) if len(steps) else 0
+
+
+def is_number(value: Any) -> bool:
+    """Whether this is a number, also one written as text, or a missing one."""
     try:
         float(value if value is not None and value != "" else "nan")
     except (TypeError, ValueError):
@@ -120,14 +140,14 @@ def _numbers(table: "pd.DataFrame", name: str, column: str) -> "NDArray[np.float
     return np.array([np.nan if value is None else value for value in found], np.float64)
 
 
-def _times(table: "pd.DataFrame", name: str, column: str) -> "NDArray[Any]":
-    """As moments, in UTC where they have zones, or as numbers."""
+def times_of(table: "pd.DataFrame", name: str, column: str) -> "NDArray[Any]":
+    """As moments, in UTC where they have zones, or as numbers. Raises DataError, naming row and column."""
     import numpy as np
     import pandas as pd
 
     given = table[column]
     found: NDArray[Any]
-    if all(map(_is_number, given)):
+    if all(map(is_number, given)):
         found = _numbers(table, name, column)
     else:
         found = pd.to_datetime(given, errors="coerce", utc=True, format="mixed").to_numpy("datetime64[s]")
@@ -171,7 +191,7 @@ def _notes(counts: dict[str, int], channels: list[str], found: dict[str, str], s
 
 
 def cut_in_time(table: "pd.DataFrame", shares: Mapping[str, float]) -> "dict[str, pd.DataFrame]":
-    """Each series divided, training in front, then validation, the test last. Windows go with their points."""
+    """Each series divided, training in front, then validation, the test last. Windows and tags go with their points."""
     import numpy as np
 
     parts: dict[str, pd.DataFrame] = {}
@@ -188,6 +208,6 @@ def cut_in_time(table: "pd.DataFrame", shares: Mapping[str, float]) -> "dict[str
                     inside = [(max(a, first), min(b, last - 1)) for a, b in pairs if a < last and b >= first]
                     rows[column].append(" ".join(f"{a - first}-{b - first}" for a, b in inside))
                 else:
-                    rows[column].append(value[first:last] if column == "series" else value)
+                    rows[column].append(value[first:last] if column in (WHOLE, "tags") else value)
         parts[part] = frame_of(rows)
     return parts

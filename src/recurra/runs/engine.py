@@ -14,6 +14,8 @@ import torch
 
 from recurra.config import override, to_dict
 from recurra.datasets import Splits
+from recurra.datasets.logs import ROLES as LOG_ROLES
+from recurra.datasets.points import WHOLE
 from recurra.errors import InputError, RunError
 from recurra.heads import HEADS, Meter
 from recurra.modalities import MODALITIES, Modality, Tokens
@@ -132,9 +134,10 @@ def collected(kind: Task, file: str | Path | None, options: dict[str, Any]) -> d
         if (found := str(settings.pop(key, own)).replace("_", "-")) != own:
             raise InputError(f"{file}: settings for {key} {found}, not for {own}, which {kind.name} has")
     start = defaults(kind)
+    roles = (*kind.roles, *optional_roles(kind), *(LOG_ROLES if WHOLE in kind.roles else ()))
     for key, value in options.items():
         key = key.replace("__", ".")
-        column = key in (*kind.roles, *optional_roles(kind)) and not is_setting(start, key)
+        column = key in roles and not is_setting(start, key)
         settings[f"data.columns.{key}" if column else key] = value
     return settings
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from recurra.datasets import DATASETS, Rows, Splits, read_rows
 from recurra.datasets import load as load_data
 from recurra.datasets.load import tables_of
+from recurra.datasets.logs import ROLES as LOG_ROLES
 from recurra.datasets.panel import panel_of
 from recurra.datasets.tables import is_readable
 from recurra.datasets.windows import Timing, last_windows, load_windows
@@ -145,6 +146,7 @@ class Run:
             gaps=self.model.head.gaps,
             turns=config.turns,
             pointwise=self.model.head.pointwise,
+            window=config.window,
         )
         return "all", replace(rows, name=str(data) if isinstance(data, str | Path) else "data frame"), None
 
@@ -170,9 +172,10 @@ class Run:
             columns or {},
             config.encoding,
             header=config.header,
-            familiar={name: column for name, column in config.columns.items() if name == role},
+            familiar={name: column for name, column in config.columns.items() if name in (role, *LOG_ROLES)},
             gaps=(role,),
             pointwise=self.model.head.pointwise,
+            window=config.window,
         )
         _pass_on(rows.notes, tell)
         return list(rows.frame[role])
