@@ -83,7 +83,7 @@ def test_a_missing_point_scores_nothing_and_changes_little():
     before = streams.state(a)
     assert streams.feed([a], [[np.nan]]).score[0] == 0
     for name in before:
-        if name.startswith(("scale", "unusual")):
+        if name.startswith(("scale", "unusual")) and name not in ("scale.season.count", "scale.season.past"):
             assert torch.equal(streams.state(a)[name], before[name])
     assert streams.feed([a], x[40:41]).score[0] < 0.5
 

@@ -105,7 +105,7 @@ class Anomaly(Head):
 
     def targets(self, frame: "pd.DataFrame", where: str) -> Ragged:
         """Each step as encoded, and the number of the window that it lies in, from 1, or 0: [N, C + 1]."""
-        steps = self.modality.encode_all(list(frame["series"]))
+        steps = self._own(self.modality.encode_all(list(frame["series"])))
         marks = torch.zeros(len(steps.values), 1)
         if "windows" in frame:
             for row, (text, start) in enumerate(zip(frame["windows"], steps.offsets.tolist(), strict=False)):
@@ -113,6 +113,10 @@ class Anomaly(Head):
                 for i, (first, last) in enumerate(_windows(text, length, f"{where}, row {frame.index[row]}"), 1):
                     marks[start + first : start + last + 1] = i
         return steps.with_values(torch.cat([steps.values, marks], dim=1))
+
+    def _own(self, inputs: Ragged) -> Ragged:
+        """What was read without the seasons behind it, [N, C]."""
+        return inputs.with_values(inputs.values[:, : self.channels])
 
     def outputs(self, features: Tensor) -> Tensor:
         """features: [N, F]. Returns [N, 2C], mean and raw deviation of the next step, or the last steps rebuilt."""
@@ -181,7 +185,7 @@ class Anomaly(Head):
 
     def judge(self, inputs: Ragged, features: Ragged, last: Tensor) -> list[dict[str, Any]]:
         """Each step's score, the threshold, and the steps with an alarm, counted from 0."""
-        scores, threshold = self.scores(features, inputs.values), self.settings.threshold
+        scores, threshold = self.scores(features, self._own(inputs).values), self.settings.threshold
         return [
             {
                 "score": own[:, 0].tolist(),

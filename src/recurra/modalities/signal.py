@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from recurra.arrays import joined_series, written
 from recurra.config import from_dict, setting, to_dict
 from recurra.errors import InputError
+from recurra.modalities._season import Season
 from recurra.modalities.base import Modality
 from recurra.sequences import Ragged
 from recurra.sequences.walk import walk
@@ -33,6 +34,7 @@ class SignalConfig:
     """Settings of the modality ``signal``."""
 
     memory: int = setting(500, "about how many steps the running mean and deviation go back")
+    season: bool = setting(True, "beside each step, what the next one was a day or a week before, where that tells")
 
     def __post_init__(self) -> None:
         if self.memory < 2:
@@ -40,19 +42,23 @@ class SignalConfig:
 
 
 class RunningScale:
-    """Mean and deviation of live series, with forgetting. states: [capacity, C] each, changed in place.
+    """Mean and deviation of live series, with forgetting. states: [capacity, ...] each, changed in place.
 
     A step is encoded as asinh((x - mean) / deviation), with the mean and the deviation up to and with itself: nothing
     depends on what comes later. One far step moves them little (``REACH``); a level that stays becomes the new one. A
-    missing step (NaN) is read as the mean, and nothing is learnt from it.
+    missing step (NaN) is read as the mean, and nothing is learnt from it. With ``season`` what the next step is about,
+    by the one a season before it, stands behind each (``Season``).
     """
 
-    def __init__(self, capacity: int, channels: int, memory: int):
-        self.memory = memory
+    def __init__(self, capacity: int, channels: int, settings: SignalConfig):
+        self.memory = settings.memory
         self.states = {name: np.zeros((capacity, channels)) for name in ("count", "mean", "variance")}
+        self._season = Season(capacity, channels, settings.memory) if settings.season else None
+        if self._season is not None:
+            self.states |= {f"season.{name}": value for name, value in self._season.states.items()}
 
     def step(self, rows: Any, x: Array) -> Array:
-        """The next step of some rows. x: [B, C]. Returns it encoded, [B, C]."""
+        """The next step of some rows. x: [B, C]. Returns it encoded, [B, C], with seasons [B, 2C]."""
         x = np.clip(x, -HUGE, HUGE)
         count, mean, variance = (self.states[name][rows] for name in ("count", "mean", "variance"))
         known = ~np.isnan(x)
@@ -67,12 +73,10 @@ class RunningScale:
         deviation = np.sqrt(variance)
         steady = deviation <= ROUNDING * np.abs(mean)
         left = np.where(steady, 0.0, (1 - rate) * far) / np.where(steady, 1.0, deviation)
-        return np.clip(np.arcsinh(left), -LARGEST, LARGEST)
-
-    def restore(self, encoded: Array) -> Array:
-        """Encoded steps in the series' own unit, by what all rows' scales are now. encoded: [capacity, C]."""
-        restored: Array = self.states["mean"] + np.sinh(encoded) * np.sqrt(self.states["variance"])
-        return restored
+        encoded = np.clip(np.arcsinh(left), -LARGEST, LARGEST)
+        if self._season is None:
+            return encoded
+        return np.concatenate([encoded, self._season.step(rows, encoded, known.all(axis=1))], axis=1)
 
 
 class Signal(Modality):
@@ -81,7 +85,7 @@ class Signal(Modality):
     A row is an array [T, C], or whatever else ``recurra.arrays.series`` reads.
 
     >>> modality = Signal.fit(SignalConfig(), [[1.0, 3.0]])
-    >>> modality.encode([100.0, 300.0, 200.0]).flatten()
+    >>> modality.encode([100.0, 300.0, 200.0])[:, 0]
     tensor([0.0000, 0.8814, 0.0000])
     """
 
@@ -101,30 +105,35 @@ class Signal(Modality):
 
     def scale(self, capacity: int) -> RunningScale:
         """A new one for so many live series."""
-        return RunningScale(capacity, self.channels, self.settings.memory)
+        return RunningScale(capacity, self.channels, self.settings)
+
+    @property
+    def inputs(self) -> int:
+        """I, the numbers of an encoded step: its C channels, and with seasons what each is about to be."""
+        return self.channels * (1 + self.settings.season)
 
     def encode(self, row: Any) -> Tensor:
-        """One row's steps, [T, C] float32, scaled."""
+        """One row's steps, [T, I] float32: the channels scaled, and behind them their seasons."""
         return self.encode_all([row]).values
 
     def encode_all(self, rows: Iterable[Any]) -> Ragged:
-        """All rows' steps, scaled: values [N, C] float32. Raises InputError for a row of other channels."""
+        """All rows' steps as ``encode`` has them: [N, I]. Raises InputError for a row of other channels."""
         values, offsets = joined_series(rows, self.channels)
-        scale, encoded = self.scale(len(offsets) - 1), np.zeros(values.shape, np.float32)
+        scale, encoded = self.scale(len(offsets) - 1), np.zeros((len(values), self.inputs), np.float32)
         for which, places in walk(offsets):
             encoded[places] = scale.step(which, values[places])
         return Ragged(torch.from_numpy(encoded), torch.from_numpy(offsets))
 
     def decode(self, steps: Tensor) -> str:
         """Encoded steps as deviations from the running mean: steps between spaces, channels between commas."""
-        return written(steps.double().sinh().numpy())
+        return written(steps[:, : self.channels].double().sinh().numpy())
 
     def natural_width(self, hidden: int) -> int:
-        return self.channels
+        return self.inputs
 
     def encoder(self, width: int) -> nn.Module:
-        """The channels as they are where there are ``width`` of them, and else a linear map to so many."""
-        return nn.Identity() if width == self.channels else nn.Linear(self.channels, width)
+        """The numbers as they are where there are ``width`` of them, and else a linear map to so many."""
+        return nn.Identity() if width == self.inputs else nn.Linear(self.inputs, width)
 
     def to_json(self) -> dict[str, Any]:
         return {"settings": to_dict(self.settings), "channels": self.channels}

@@ -97,7 +97,7 @@ class AnomalyStreams:
             raise InputError("keys: expected each stream once")
         missing = np.isnan(x).any(axis=1)
         steps = torch.from_numpy(self._scale.step(rows, x)).float()
-        outputs = self._net.feed(keys, steps)
+        outputs, steps = self._net.feed(keys, steps), steps[:, : self._channels]
         with torch.no_grad():
             error = self._error(rows, outputs, steps)
         errors = self._head.errors(error.masked_fill(torch.from_numpy(missing), torch.nan), steps)

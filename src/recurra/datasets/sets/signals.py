@@ -1,10 +1,13 @@
 """Drawn series like those that are watched, and what may go wrong with them.
 
-A series is a level with a cycle (a wave, a square or pulses), noise that is even, slow or bursty, and at times a trend;
-some are never below nothing and louder where there is more. Training and validation series have nothing unusual. Each
-test series has one to three anomalies after its first 15 %, of a kind drawn for each: a spike, a dip, a new level, loud
-noise, silence, a cycle that is left out or runs at another pace, a slow drift. Column ``windows``, as NAB has it:
-together a tenth of the series, around the steps where the anomalies begin.
+A series is a level with a cycle, noise that is even, slow or bursty, and at times a trend. Half of the cycles are days,
+of a step every 5 to 60 minutes, most of them with other weekends; the others have any length (a wave, a square or
+pulses). Some series are never below nothing and louder where there is more; some are counts; some wander, have rare
+pulses of their own, are rounded, or hold their last value for a while, as where readings are missing: all that is
+usual there. Training and validation series have nothing unusual. Each test series has one to three anomalies after its
+first 15 %, of a kind drawn for each: a spike, a dip, a new level, loud noise, silence, a value that stays, a cycle that
+is left out or runs at another pace, a slow drift. Column ``windows``, as NAB has it: together a tenth of the series,
+around the steps where the anomalies begin.
 """
 
 from collections.abc import Mapping
@@ -18,9 +21,11 @@ if TYPE_CHECKING:
 
     Array = NDArray[np.float64]
 
-ROWS = {"train": 160, "valid": 20, "test": 60}
+ROWS = {"train": 240, "valid": 30, "test": 90}
 STEPS = (1000, 4000)
-KINDS = ("spike", "dip", "level", "louder", "silence", "skipped", "pace", "drift")
+KINDS = ("spike", "dip", "level", "louder", "silence", "stuck", "skipped", "pace", "drift")
+# Minutes between two steps, where the cycle is a day.
+MINUTES = (5, 5, 5, 10, 15, 30, 60)
 WINDOWS = 0.1
 
 
@@ -44,24 +49,75 @@ def _drawn(draw: "np.random.Generator", unusual: bool) -> "tuple[Array, str]":
     import numpy as np
 
     steps = int(draw.integers(*STEPS))
-    period = float(np.exp(draw.uniform(np.log(12), np.log(300))))
+    daily = draw.random() < 0.5
+    period = 1440 / draw.choice(MINUTES) if daily else float(np.exp(draw.uniform(np.log(12), np.log(300))))
     pace, size, noise = np.full(steps, 1 / period), np.full(steps, draw.choice([0.0, 1.0, 1.0])), np.ones(steps)
     added = np.zeros(steps)
     loud = float(np.exp(draw.uniform(np.log(0.02), np.log(1.0))))
-    windows = ""
+    windows, stuck = "", []
     if unusual:
         count = int(draw.integers(1, 4))
         half = int(WINDOWS * steps / count / 2)
         starts = [int(draw.uniform(0.2 + 0.7 * i / count, 0.2 + 0.7 * (i + 0.7) / count) * steps) for i in range(count)]
         for start in starts:
-            _disturb(draw, str(draw.choice(KINDS)), start, period, loud, pace, size, noise, added)
+            kind = str(draw.choice(KINDS))
+            _disturb(draw, kind, start, period, loud, pace, size, noise, added)
+            stuck += [start] * (kind == "stuck")
         windows = " ".join(f"{start - half}-{min(start + half, steps - 1)}" for start in starts)
-    wave = size * _wave(draw, pace.cumsum() + draw.random())
-    trend = np.linspace(0, draw.choice([0.0, 0.0, 1.0]) * draw.normal(), steps)
-    values = wave + trend + loud * noise * _noise(draw, steps) + added
+    phase = pace.cumsum() + 7 * draw.random()
+    wave = size * (_days(draw, phase) if daily else _wave(draw, phase))
+    values = wave + loud * noise * _noise(draw, steps) + _slow(draw, steps) + added
     if draw.random() < 0.3:  # counts and loads: never below nothing, and louder where there is more
         values = np.exp(0.8 * values)
+        if draw.random() < 0.5:
+            values = draw.poisson(np.minimum(values * draw.uniform(1, 50), 1e6)).astype(np.float64)
+    values = _read_out(draw, values, stuck)
     return ((values * 10 ** draw.uniform(-2, 4) + draw.normal() * 10)[:, None]), windows
+
+
+def _slow(draw: "np.random.Generator", steps: int) -> "Array":
+    """What comes beside cycle and noise: nothing, a trend, a wandering level; and rare pulses of one size."""
+    import numpy as np
+
+    found = np.linspace(0, draw.choice([0.0, 0.0, 1.0]) * draw.normal(), steps)
+    if draw.random() < 0.2:
+        found += draw.normal(size=steps).cumsum() * draw.uniform(0.2, 2) / np.sqrt(steps)
+    if draw.random() < 0.2:
+        found += draw.uniform(1, 4) * (draw.random(steps) < 10 ** draw.uniform(-2.5, -1))
+    return found
+
+
+def _read_out(draw: "np.random.Generator", values: "Array", stuck: list[int]) -> "Array":
+    """As a meter gives them: at times rounded, or the last value for a while, for long from each of ``stuck`` on."""
+    import numpy as np
+
+    if draw.random() < 0.25:
+        grain = values.std() / draw.uniform(2, 50) + 1e-9
+        values = np.round(values / grain) * grain
+    held = np.flatnonzero(draw.random(len(values)) < (0.003 if draw.random() < 0.15 else 0.0))
+    for start, length in [
+        *((t, int(draw.integers(2, 12))) for t in held),
+        *((t, int(draw.integers(40, 120))) for t in stuck),
+    ]:
+        values[start : start + length] = values[start]
+    return values
+
+
+def _days(draw: "np.random.Generator", phase: "Array") -> "Array":
+    """A day's cycle, of deviation about 1, that is less at weekends in three of four. phase: days from a Monday on."""
+    import numpy as np
+
+    turn = phase % 1
+    begin, end, edge = draw.uniform(0.2, 0.45), draw.uniform(0.55, 0.95), draw.uniform(0.01, 0.08)
+    work = np.tanh((turn - begin) / edge) - np.tanh((turn - end) / edge) - 1
+    wave = np.sin(2 * np.pi * (turn - draw.random())) + draw.uniform(0, 0.6) * np.sin(
+        4 * np.pi * (turn - draw.random())
+    )
+    peak = draw.uniform(0, 2) * np.exp(-(((turn - draw.uniform(0.1, 0.9)) / draw.uniform(0.01, 0.05)) ** 2))
+    share = draw.random()
+    found = share * work + (1 - share) * wave + peak
+    rest = draw.choice([1.0, draw.uniform(0, 1), draw.uniform(0, 1), draw.uniform(0.5, 1)])
+    return np.where(phase % 7 >= 5, rest * (found - found.min()) + found.min(), found)
 
 
 def _wave(draw: "np.random.Generator", phase: "Array") -> "Array":
@@ -123,6 +179,8 @@ def _disturb(
             added[start:] += large * draw.choice([-0.5, 0.5])
         case "louder":
             noise[some] *= draw.uniform(4, 8)
+        case "stuck":
+            pass  # by what reads the series out
         case "silence":
             noise[some], size[some] = 0.0, 0.0
         case "skipped":
