@@ -33,7 +33,7 @@ def turned(series: Ragged, degrees: float) -> Ragged:
     axes = math.radians(degrees) * torch.randn(len(series), 1, 3, device=values.device, dtype=values.dtype)
     across = torch.linalg.cross(torch.eye(3, device=values.device, dtype=values.dtype).expand(len(series), 3, 3), axes)
     turns = torch.linalg.matrix_exp(across)[series.layout.rows]
-    vectors = values.unflatten(1, (-1, 3))
+    vectors = values.reshape(len(values), values.shape[1] // 3, 3)
     return series.with_values(torch.einsum("ncj,nij->nci", vectors, turns).flatten(1))
 
 
