@@ -41,10 +41,11 @@ KINDS = {
 }
 
 
-def scored(errors):
-    """errors: [T, B, K]. Returns the scores after the warm-up, [T', B, 2]."""
-    running = Unusual(errors.shape[1], errors.shape[2], HABITS)
-    found = [running.step(slice(None), step) for step in errors]
+def scored(errors, values):
+    """errors: [T, B, K]. values: [T, B]. Returns the scores after the warm-up, [T', B, 2]."""
+    running, rows = Unusual(errors.shape[1], errors.shape[2], 1, HABITS), np.arange(errors.shape[1])
+    steps = np.arcsinh(values)[:, :, None]
+    found = [running.step(rows, *step) for step in zip(errors, steps, strict=True)]
     return np.stack(found[HABITS.warm :])
 
 
@@ -53,8 +54,9 @@ def scored(errors):
 def test_as_many_points_reach_a_threshold_as_are_wanted(kind, unit, common, seed):
     # common: how much the two errors of a step have in common.
     draw = np.random.default_rng(seed)
-    one, other = (np.abs(KINDS[kind](draw)) for _ in range(2))
-    scores = scored(10**unit * np.stack([one, common * one + (1 - common) * other], axis=2))
+    values, other = KINDS[kind](draw), np.abs(KINDS[kind](draw))
+    one = np.abs(values)
+    scores = scored(10**unit * np.stack([one, common * one + (1 - common) * other], axis=2), values)
     for rate, factor in ((0.1, 1.5), (0.01, 2.0), (0.001, 2.5)):
         share = (scores[:, :, 0] >= score_of(rate)).mean()
         assert rate / factor < share < rate * factor, f"{kind}: {share:.5f} where {rate} was wanted"
@@ -62,21 +64,22 @@ def test_as_many_points_reach_a_threshold_as_are_wanted(kind, unit, common, seed
 
 @pytest.mark.parametrize("kind", list(KINDS))
 def test_alarms_are_no_more_than_points_that_reach_the_threshold(kind):
-    errors = np.abs(KINDS[kind](np.random.default_rng(1)))[:, :, None]
-    score, fresh = np.moveaxis(scored(errors), 2, 0)
+    values = KINDS[kind](np.random.default_rng(1))
+    score, fresh = np.moveaxis(scored(np.abs(values)[:, :, None], values), 2, 0)
     assert ((fresh == score) | (fresh == 0)).all()
     assert 0 < (fresh >= score_of(0.001)).mean() < 0.002
 
 
 def test_the_unit_does_not_matter():
-    errors = np.abs(KINDS["Laplace"](np.random.default_rng(2)))[:, :20, None]
-    assert scored(errors * 1e4) == pytest.approx(scored(errors), abs=1e-9)
+    values = KINDS["Laplace"](np.random.default_rng(2))[:, :20]
+    errors = np.abs(values)[:, :, None]
+    assert scored(errors * 1e4, values) == pytest.approx(scored(errors, values), abs=1e-9)
 
 
 def test_what_is_usual_changes_with_the_errors():
     draw = np.random.default_rng(3)
-    loud = np.where(np.arange(3000) < 1500, 1.0, 5.0)[:, None, None]
-    score = scored(np.abs(draw.normal(size=(3000, 50, 1))) * loud)[:, :, 0] >= score_of(0.001)
+    values = draw.normal(size=(3000, 50)) * np.where(np.arange(3000) < 1500, 1.0, 5.0)[:, None]
+    score = scored(np.abs(values)[:, :, None], values)[:, :, 0] >= score_of(0.001)
     at = 1500 - HABITS.warm
     assert score[at : at + 20].any(axis=0).mean() > 0.95
     assert score[at : at + 100].mean() > 0.05
@@ -87,7 +90,7 @@ def test_far_errors_are_rarer_the_farther_they_are():
     errors = np.abs(np.random.default_rng(4).normal(size=(STEPS, 6, 1)))
     errors[:] = errors[:, :1]
     errors[-1, :, 0] = [3, 4, 6, 10, 100, 1e6]
-    found = scored(errors)[-1, :, 0]
+    found = scored(errors, np.zeros((STEPS, 6)))[-1, :, 0]
     assert (np.diff(found) > 0).all()
     assert found[0] < 0.55
     assert found[-1] < 1
@@ -97,15 +100,30 @@ def test_far_errors_are_rarer_the_farther_they_are():
 def test_errors_that_are_all_the_same_are_not_unusual_but_the_first_other_one_is(value):
     errors = np.full((STEPS, 1, 1), value)
     errors[-1] = 2 * value + 1
-    found = scored(errors)[:, 0, 0]
+    found = scored(errors, np.zeros((STEPS, 1)))[:, 0, 0]
     assert found[:-1].max() < score_of(0.001) < found[-1]
 
 
 @given(st.lists(st.integers(0, 90), min_size=1, max_size=5), st.integers(0, 2**31))
 @settings(max_examples=20, deadline=None)
 def test_series_end_to_end_are_scored_as_each_alone(lengths, seed):
-    errors = np.random.default_rng(seed).exponential(size=(sum(lengths), 2))
+    draw = np.random.default_rng(seed)
+    errors, steps = draw.exponential(size=(sum(lengths), 2)), draw.normal(size=(sum(lengths), 3))
     offsets = np.array([0, *lengths]).cumsum()
-    together = unusual(errors, offsets, HABITS)
+    together = unusual(errors, steps, offsets, HABITS)
     for begin, end in pairwise(offsets):
-        assert np.array_equal(together[begin:end], unusual(errors[begin:end], np.array([0, end - begin]), HABITS))
+        own = slice(begin, end)
+        alone = unusual(errors[own], steps[own], np.array([0, end - begin]), HABITS)
+        assert np.array_equal(together[own], alone)
+
+
+def test_where_a_series_stays_is_unusual_though_it_is_near_its_mean():
+    draw = np.random.default_rng(5)
+    values = np.sin(np.arange(900) / 8)[:, None] + 0.05 * draw.normal(size=(900, 20))
+    values[800:] = 0.2
+    errors = np.abs(draw.normal(size=(900, 20, 1)))
+    errors[800:] = 0.1
+    score = scored(errors, values)[:, :, 0] >= score_of(0.001)
+    at = 800 - HABITS.warm
+    assert score[at : at + 40].any(axis=0).mean() > 0.5
+    assert score[:at].mean() < 0.003

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recurra.anomalies.tail import Tail
+from recurra.anomalies.unlike import Unlike
 from recurra.errors import InputError
 from recurra.sequences.walk import walk
 
@@ -27,13 +28,13 @@ HALF = 1000.0
 
 @dataclass(frozen=True)
 class Habits:
-    """memory: about how many steps back errors count. recent: steps of the short mean. quiet: steps of one event.
-
-    warm: steps at the beginning whose score is 0.
+    """memory: about how many steps back errors and values count. recent: steps of the short mean. last: steps whose
+    values are held against all. quiet: steps of one event. warm: steps at the beginning whose score is 0.
     """
 
     memory: int = 2000
     recent: int = 10
+    last: int = 20
     quiet: int = 200
     warm: int = 50
 
@@ -55,39 +56,44 @@ def _score(rarity: Array) -> Array:
 class Unusual:
     """The running distribution of live series' errors, and each new error's place in it.
 
-    Of each error two things are watched, as in Ahmad et al. 2017 (https://doi.org/10.1016/j.neucom.2017.04.070): itself
-    and its mean over the last few steps, which a change of pattern moves before any single error is large. Each has its
-    running tail (``Tail``), and the rarest of all counts. How rare that one is depends on how the watched go together,
-    so that it has a running tail of its own: a score says what share of points are as unusual as a whole.
+    What a detector says is wrong with a step is an error, and how unlike the last steps' values are to those before
+    (``Unlike``) is one more. Of each error two things are watched, as in Ahmad et al. 2017
+    (https://doi.org/10.1016/j.neucom.2017.04.070): itself and its mean over the last few steps, which a change of
+    pattern moves before any single error is large. Each has its running tail (``Tail``), and the rarest of all counts.
+    How rare that one is depends on how the watched go together, so that it has a running tail of its own: a score says
+    what share of points are as unusual as a whole.
 
     One event is one alarm: a score is fresh where none within ``quiet`` steps before it was nearly as high (``RISE``).
 
-    states: [capacity, size] each, changed in place.
+    states: [capacity, ...] each, changed in place.
     """
 
-    def __init__(self, capacity: int, kinds: int, habits: Habits):
-        """kinds: K, how many errors a step has."""
+    def __init__(self, capacity: int, kinds: int, channels: int, habits: Habits):
+        """kinds: K, how many errors a step has. channels: C, numbers of a step itself."""
         self.habits = habits
+        self._unlike, kinds = Unlike(capacity, channels, habits.last, habits.memory), kinds + 1
         self._each = Tail(np.repeat(EDGES, kinds), habits.memory)
         self._all = Tail(np.array([RAREST]), habits.memory)
         first = {"count": [0.0], "peak": [0.0], "age": [0.0], "recent": [0.0] * kinds, "level": [0.0] * 2 * kinds}
         parts = (("", first), ("each.", self._each.first), ("all.", self._all.first))
         beginning = {f"{part}{name}": np.asarray(value) for part, values in parts for name, value in values.items()}
-        self.states = {name: np.tile(value, (capacity, 1)) for name, value in beginning.items()}
+        self._own = {name: np.tile(value, (capacity, 1)) for name, value in beginning.items()}
+        self.states = self._own | {f"unlike.{name}": value for name, value in self._unlike.states.items()}
 
-    def step(self, rows: Any, errors: Array) -> Array:
+    def step(self, rows: Any, errors: Array, steps: Array) -> Array:
         """The next step of some rows. errors: [B, K], at least 0; NaN: missing, its scores are 0.
 
-        Returns [B, 2] in [0, 1): the score, and the score once more where it is fresh, else 0.
+        steps: [B, C], as encoded, of deviation 1 or so. Returns [B, 2] in [0, 1): the score, and the score once more
+        where it is fresh, else 0.
         """
         known = ~np.isnan(errors).any(axis=1)
         if not known.all():
             scores = np.zeros((len(errors), 2))
             if known.any():
-                scores[known] = self.step(np.asarray(rows)[known], errors[known])
+                scores[known] = self.step(np.asarray(rows)[known], errors[known], steps[known])
             return scores
-        s = {name: value[rows] for name, value in self.states.items()}
-        errors = np.maximum(errors, LEAST)
+        s = {name: value[rows] for name, value in self._own.items()}
+        errors = np.maximum(np.column_stack([errors, self._unlike.step(rows, steps)]), LEAST)
         s["count"] += 1
         s["recent"] += (errors - s["recent"]) / np.minimum(s["count"], self.habits.recent)
         watched = np.concatenate([errors, s["recent"]], axis=1)
@@ -99,7 +105,7 @@ class Unusual:
         score = np.where(s["count"] > self.habits.warm, _score(rarity), 0.0)
         fresh = self._fresh(score, s)
         for name, value in s.items():
-            self.states[name][rows] = value
+            self._own[name][rows] = value
         return np.concatenate([score, np.where(fresh, score, 0.0)], axis=1)
 
     def _fresh(self, score: Array, s: dict[str, Array]) -> NDArray[np.bool_]:
@@ -109,11 +115,14 @@ class Unusual:
         return fresh
 
 
-def unusual(errors: Array, offsets: NDArray[np.int64], habits: Habits) -> Array:
-    """The scores of whole series, as they would be live. errors: [N, K], series end to end. Returns [N, 2]."""
-    if len(errors) != offsets[-1]:
-        raise InputError(f"errors: expected {offsets[-1]}, got {len(errors)}")
-    running, scores = Unusual(len(offsets) - 1, errors.shape[1], habits), np.zeros((len(errors), 2))
+def unusual(errors: Array, steps: Array, offsets: NDArray[np.int64], habits: Habits) -> Array:
+    """The scores of whole series, as they would be live. errors: [N, K], series end to end. steps: [N, C].
+
+    Returns [N, 2]. Raises InputError where there are not as many errors and steps as the offsets say.
+    """
+    if not len(errors) == len(steps) == offsets[-1]:
+        raise InputError(f"errors and steps: expected {offsets[-1]} of each, got {len(errors)} and {len(steps)}")
+    running, scores = Unusual(len(offsets) - 1, errors.shape[1], steps.shape[1], habits), np.zeros((len(errors), 2))
     for rows, places in walk(offsets):
-        scores[places] = running.step(rows, errors[places])
+        scores[places] = running.step(rows, errors[places], steps[places])
     return scores

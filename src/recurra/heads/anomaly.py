@@ -47,11 +47,13 @@ class AnomalyConfig:
     alarm_rate: float = setting(0.001, "wanted share of alarms among ordinary steps; it sets the threshold")
     memory: int = setting(2000, "about how many steps back errors count in what is usual")
     recent: int = setting(10, "steps of the short mean of errors, which is watched too")
+    last: int = setting(20, "about how many last steps' values are held against all that the memory has")
     quiet: int = setting(200, "steps after a score in which one about as high is of the same event, and no new alarm")
     warm: int = setting(50, "steps at the beginning of a series whose score is 0")
 
     def __post_init__(self) -> None:
-        for name, least in (("window", 2), ("code", 1), ("memory", 100), ("recent", 1), ("quiet", 0), ("warm", 0)):
+        at_least = {"window": 2, "code": 1, "memory": 100, "recent": 1, "last": 2, "quiet": 0, "warm": 0}
+        for name, least in at_least.items():
             if getattr(self, name) < least:
                 raise InputError(f"head.{name}: expected at least {least}, got {getattr(self, name)}")
         if not 0 < self.alarm_rate < 1:
@@ -59,7 +61,7 @@ class AnomalyConfig:
 
     @property
     def habits(self) -> Habits:
-        return Habits(self.memory, self.recent, self.quiet, self.warm)
+        return Habits(self.memory, self.recent, self.last, self.quiet, self.warm)
 
     @property
     def threshold(self) -> float:
@@ -177,7 +179,7 @@ class Anomaly(Head):
     def scores(self, features: Ragged, steps: Tensor) -> Array:
         """Each step's score in [0, 1), and once more where it is fresh, else 0: [N, 2]."""
         errors = self.errors(self.along(features, steps)[1], steps)
-        return unusual(errors, features.offsets.cpu().numpy(), self.settings.habits)
+        return unusual(errors, steps.double().cpu().numpy(), features.offsets.cpu().numpy(), self.settings.habits)
 
     def decode(self, features: Ragged, last: Tensor) -> list[dict[str, Any]]:
         """What the network says after each row, held against nothing yet; ``judge`` holds it against the row."""
@@ -205,6 +207,7 @@ class _AnomalyMeter(Meter):
         self.nats, self.counted = 0.0, 0
         self.rows: list[int] = []
         self.errors: list[Array] = []
+        self.steps: list[Array] = []
         self._scores: list[Array] = []  # of as many rows as were counted when they were last asked for
         self.marks: list[NDArray[np.int64]] = []
 
@@ -217,6 +220,7 @@ class _AnomalyMeter(Meter):
         ends = targets.offsets[1:-1].cpu().numpy()
         self.rows += range(len(targets)) if rows is None else rows.tolist()
         self.errors += np.split(errors, ends)
+        self.steps += np.split(steps.double().cpu().numpy(), ends)
         self.marks += np.split(targets.values[:, -1].cpu().numpy().astype(np.int64), ends)
 
     def metrics(self) -> dict[str, float]:
@@ -229,7 +233,8 @@ class _AnomalyMeter(Meter):
         """Of each row, [T, 2]; all rows at once, as a step costs nearly the same for one and for many."""
         if len(self._scores) < len(self.errors):
             offsets = np.array([0, *map(len, self.errors)]).cumsum()
-            together = unusual(np.concatenate(self.errors), offsets, self.head.settings.habits)
+            errors, steps = np.concatenate(self.errors), np.concatenate(self.steps)
+            together = unusual(errors, steps, offsets, self.head.settings.habits)
             self._scores = np.split(together, offsets[1:-1])
         return self._scores
 

@@ -45,7 +45,7 @@ class AnomalyStreams:
             raise InputError(f"model: expected one with the head anomaly, got {model.config.output!r}")
         self._head, self._net = model.head, StreamBatch(model, capacity)
         self._scale, settings = model.modality.scale(capacity), model.head.settings
-        self._unusual, self.threshold = Unusual(capacity, 2, settings.habits), settings.threshold
+        self._unusual, self.threshold = Unusual(capacity, 2, model.head.channels, settings.habits), settings.threshold
         # What the next step is held against: the last outputs, or the window of steps that the next outputs rebuild.
         self._forecast, self._channels = settings.way == "forecast", model.head.channels
         width = self._channels * (2 if self._forecast else settings.window)
@@ -101,7 +101,7 @@ class AnomalyStreams:
         with torch.no_grad():
             error = self._error(rows, outputs, steps)
         errors = self._head.errors(error.masked_fill(torch.from_numpy(missing), torch.nan), steps)
-        score, fresh = self._unusual.step(rows, errors).T
+        score, fresh = self._unusual.step(rows, errors, steps.double().numpy()).T
         return Scored(score, fresh >= self.threshold)
 
     def _error(self, rows: NDArray[np.int64], outputs: torch.Tensor, steps: torch.Tensor) -> torch.Tensor:
