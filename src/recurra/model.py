@@ -292,7 +292,8 @@ class Model(nn.Module):
         if isinstance(self.modality, Tokens):
             tokens = self.modality.tokens
             return [self.head.said(partial(tokens, row), result) for row, result in zip(rows, results, strict=True)]
-        return self.head.placed(rows, results)
+        placed: list[dict[str, Any]] = self.head.placed(rows, results)
+        return placed
 
     def _contributions(self, inputs: Ragged, score: Score) -> list[dict[str, Any]]:
         """What each step adds to a score of its sequence, compared with a sequence as long that says nothing.

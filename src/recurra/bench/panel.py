@@ -15,6 +15,7 @@ import time
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from recurra.bench import _child, _resident
 from recurra.bench._series import table
@@ -78,7 +79,7 @@ def _trained(series: int, hidden: int) -> dict[str, float]:
     frame = table(series, POINTS, season=7, frequency="D")
     with tempfile.TemporaryDirectory() as folder:
         # As many windows of each series, however many series there are.
-        settings = {"modality.stride": HORIZON, "trunk.hidden": hidden, "training.epochs": 1}
+        settings: dict[str, Any] = {"modality.stride": HORIZON, "trunk.hidden": hidden, "training.epochs": 1}
         forecaster = Forecaster(HORIZON, out=Path(folder) / "run", **settings)
         start = time.process_time()
         forecaster.fit(frame)

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from recurra.datasets.load import from_frame
-from recurra.datasets.panel import ROLES, panel_of
+from recurra.datasets.panel import panel_of
+from recurra.datasets.roles import ROLES
 from recurra.errors import InputError
 from recurra.runs.engine import train
 from recurra.runs.run import Run, load
