@@ -114,11 +114,12 @@ def test_what_counts_the_rows_is_no_channel() -> None:
     [
         frame_of({"series": ["1 2 3", "4 5"], "label": ["a", "b"], "id": [1, 1]}),
         frame_of({"samples": [[1.0, 2.0]] * 4, "label": ["a", "b"] * 2, "user": [1, 1, 2, 2]}),
+        frame_of({"samples": [np.zeros((3, 2))] * 2, "label": ["a", "b"]}),
         frame_of({**{f"t{i}": [0.5] * 4 for i in range(9)}, "label": ["a", "a", "b", "b"]}),
         frame_of({**{f"t{i}": [0.5] * 4 for i in range(128)}, "label": ["a", "a", "b", "b"], "subject": [1, 1, 2, 2]}),
         frame_of({"x": [1, 2, 3, 4], "label": ["a", "b", "a", "b"]}),
     ],
-    ids=["cells", "lists", "windows", "windows of people", "one number each"],
+    ids=["cells", "lists", "arrays", "windows", "windows of people", "one number each"],
 )
 def test_series_in_rows_are_no_log(frame: pd.DataFrame) -> None:
     assert recordings(frame, "f.csv", GESTURE, {}, {}) is None

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from recurra.datasets.columns import label_of
 from recurra.datasets.points import FEW, WHOLE, gaps, gathered, grouped, is_number, times_of
-from recurra.datasets.spans import LEAST_GUESSED
+from recurra.datasets.spans import LEAST_GUESSED, is_missing
 from recurra.datasets.tables import frame_of
 from recurra.errors import InputError, UnknownNameError
 
@@ -120,7 +120,7 @@ def _columns(
     """Role to columns; None where the table does not look like a log."""
     order = [str(column) for column in table.columns]
     by_name = {column.casefold(): column for column in reversed(order)}
-    first = {column: next((v for v in table[column] if v not in (None, "")), None) for column in order}
+    first = {column: next((v for v in table[column] if not is_missing(v)), None) for column in order}
     chosen = {role: text for role, text in familiar.items() if set(_parts(text)) <= set(order)} | dict(columns)
     given = [chosen[WHOLE]] if chosen.get(WHOLE) in order else _parts(chosen.get(WHOLE, ""))
     if given and not (set(given) <= set(order) and all(is_number(first[column]) for column in given)):

@@ -72,18 +72,19 @@ def _numbers(column: "pd.Series[Any]", where: str) -> Any:
     found = np.empty(len(column))
     for i, (row, value) in enumerate(column.items()):
         try:
-            found[i] = np.nan if _is_missing(value) else float(value)
+            found[i] = np.nan if is_missing(value) else float(value)
         except (TypeError, ValueError):
             raise DataError(f"{where}, row {row}: expected a number, got {str(value)[:40]!r}") from None
     return found
 
 
-def _is_missing(value: Any) -> bool:
+def is_missing(value: Any) -> bool:
+    """Whether a cell is empty."""
     return value is None or (isinstance(value, str) and not value.strip())
 
 
 def _is_number(value: Any) -> bool:
     try:
-        return _is_missing(value) or (isinstance(value, str | Real) and float(value) is not None)
+        return is_missing(value) or (isinstance(value, str | Real) and float(value) is not None)
     except ValueError:
         return False
