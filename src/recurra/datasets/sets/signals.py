@@ -95,10 +95,8 @@ def _read_out(draw: "np.random.Generator", values: "Array", stuck: list[int]) ->
         grain = values.std() / draw.uniform(2, 50) + 1e-9
         values = np.round(values / grain) * grain
     held = np.flatnonzero(draw.random(len(values)) < (0.003 if draw.random() < 0.15 else 0.0))
-    for start, length in [
-        *((t, int(draw.integers(2, 12))) for t in held),
-        *((t, int(draw.integers(40, 120))) for t in stuck),
-    ]:
+    short = [(int(start), int(draw.integers(2, 12))) for start in held]
+    for start, length in short + [(start, int(draw.integers(40, 120))) for start in stuck]:
         values[start : start + length] = values[start]
     return values
 
