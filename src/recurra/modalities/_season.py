@@ -25,7 +25,7 @@ class Season:
 
     def __init__(self, capacity: int, channels: int, memory: int):
         self.memory = memory
-        self.states = {
+        self.states: dict[str, NDArray[Any]] = {
             "count": np.zeros((capacity, 1), np.int64),
             "past": np.zeros((capacity, max(SEASONS), channels)),
             "square": np.zeros((capacity, 1)),

@@ -52,7 +52,9 @@ class RunningScale:
 
     def __init__(self, capacity: int, channels: int, settings: SignalConfig):
         self.memory = settings.memory
-        self.states = {name: np.zeros((capacity, channels)) for name in ("count", "mean", "variance")}
+        self.states: dict[str, NDArray[Any]] = {
+            name: np.zeros((capacity, channels)) for name in ("count", "mean", "variance")
+        }
         self._season = Season(capacity, channels, settings.memory) if settings.season else None
         if self._season is not None:
             self.states |= {f"season.{name}": value for name, value in self._season.states.items()}
@@ -76,7 +78,7 @@ class RunningScale:
         encoded = np.clip(np.arcsinh(left), -LARGEST, LARGEST)
         if self._season is None:
             return encoded
-        return np.concatenate([encoded, self._season.step(rows, encoded, known.all(axis=1))], axis=1)
+        return np.concatenate([encoded, self._season.step(rows, encoded, np.all(known, axis=1))], axis=1)
 
 
 class Signal(Modality):
