@@ -12,7 +12,6 @@ topic = Task(
     dataset="trec_qc",
     defaults={
         "modality.lower": True,
-        "modality.rare_dropout": 0.5,
         "modality.max_length": 1000,
         "trunk.bidirectional": True,
         "trunk.hidden": 128,
