@@ -1,7 +1,6 @@
 """One number for a whole sequence, with an interval where it is asked for."""
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -72,8 +71,7 @@ class Number(Head):
         self.mean, self.deviation = float(known["mean"]), float(known["deviation"])
         self.step, self.levels = self._output(config, known.get("numbers")), np.array(config.levels)
         self.interval = not isinstance(self.step, Point)
-        median = not isinstance(self.step, Gaussian) and config.error != "squared"
-        self.objective = Objective("mae" if median else "rmse", maximise=False)
+        self.objective = Objective("rmse" if config.error in ("squared", "gaussian") else "mae", maximise=False)
         self.pool = Pooling(width, config.pool)
         self.dropout = nn.Dropout(config.dropout)
         self.output = nn.Linear(width, self.step.size)
@@ -101,12 +99,8 @@ class Number(Head):
         """What the network says of a number. numbers: those of the training rows, where they are categories."""
         if numbers:
             return Categorical(tuple((number - self.mean) / self.deviation for number in numbers))
-        kinds: dict[str, Callable[[], Output]] = {
-            "squared": lambda: Point(squared=True),
-            "absolute": lambda: Point(squared=False),
-            "gaussian": Gaussian,
-        }
-        return kinds.get(config.error, lambda: Quantiles(config.levels))()
+        kinds = {"squared": Point(squared=True), "absolute": Point(squared=False), "gaussian": Gaussian()}
+        return kinds.get(config.error, Quantiles(config.levels))
 
     def targets(self, frame: "pd.DataFrame", where: str) -> Tensor:
         """[B], standardised."""
