@@ -73,12 +73,12 @@ def test_the_bias_of_o_is_set_to_what_is_best_for_f1(decoder: str, shift: float)
 
     before = measured()
     assert before.f1(0.0) == before.metrics()["f1"]
-    assert net.calibrate(before)
+    assert net.calibrate(lambda: before)
     after = measured()
     assert after.metrics()["f1"] == max(before.f1(lead) for lead in LEADS) > before.metrics()["f1"]
     assert (after.predicted.total() > before.predicted.total()) == (shift > 0)  # more where O was too likely
     plain = head(frame, decoder=decoder, balance=False)
-    assert not plain.calibrate(before)
+    assert not plain.calibrate(lambda: before)
 
 
 @pytest.mark.parametrize("decoder", ["softmax", "crf"])

@@ -146,10 +146,10 @@ class Head(nn.Module, ABC):
         """Predictions as people want them, where that takes the raw rows. results: as ``decode`` has them."""
         return results
 
-    def calibrate(self, meter: Meter) -> bool:
+    def calibrate(self, measured: Callable[[], Meter]) -> bool:
         """Learns from validation rows, after the training, how sure it may be. Returns whether weights have changed.
 
-        meter: of this head, with these rows counted.
+        measured: gives this head's meter with these rows counted, which takes as long as evaluating them.
         """
         return False
 

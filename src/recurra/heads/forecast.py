@@ -180,10 +180,11 @@ class Forecast(Head):
         scales = self.modality.scales.of(windows)
         return (scales.forward_ahead(values) - scales.ahead()[..., None]) / scales.spread[:, None, None]
 
-    def calibrate(self, meter: Meter) -> bool:
-        """Moves the levels' values until they hold their share of the rows that ``meter`` has counted."""
+    def calibrate(self, measured: Callable[[], Meter]) -> bool:
+        """Moves the levels' values until they hold their share of the rows that were measured."""
         if not self.settings.conformal:
             return False
+        meter = measured()
         assert isinstance(meter, ForecastMeter)
         windows, given = meter.windows, meter.given()
         values = self.scaled(windows, given)

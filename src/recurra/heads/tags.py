@@ -151,13 +151,14 @@ class Tags(Head):
             logits, targets = logits[rows], targets[rows]
         return self.crf.loss(logits, targets.values).sum(), float(max(1, len(targets.values)))
 
-    def calibrate(self, meter: Meter) -> bool:
+    def calibrate(self, measured: Callable[[], Meter]) -> bool:
         """Lowers or raises the bias of O until as many spans are found as is best for the F1 of the rows counted.
 
         The likeliest tags are not those with the best F1: where spans are hard to find, too few of them are.
         """
         if not (self.spans and self.balance):
             return False
+        meter = measured()
         assert isinstance(meter, _TagsMeter)
         lead = max(LEADS, key=lambda lead: (meter.f1(lead), -abs(lead)))
         with torch.no_grad():

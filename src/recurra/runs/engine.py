@@ -249,7 +249,7 @@ def _fit(folder: Path, config: RunConfig, splits: Splits, model: Model, display:
         raise RunError(_diverged(folder))
     run = load(folder)
     run.splits = splits
-    if held_out and run.model.head.calibrate(run.model.measure(held_out)):
+    if held_out and run.model.head.calibrate(lambda: run.model.measure(held_out)):
         run.model.save_weights(folder)
     log.write("evaluation", _evaluation(run, splits, split, frame, test))
     run.report()
