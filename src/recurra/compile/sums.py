@@ -85,10 +85,10 @@ class GradientSums:
     def _weight(self, outputs: list[Run], streams: Mapping[str, Tensor], entered: Tensor, like: Tensor) -> Tensor:
         """[rows, columns] as ``like``: the gradient of what came out times what went in, summed over all steps."""
         if len(outputs) == 1 and outputs[0][0] == slice(0, like.shape[0]):
-            return torch.mm(self._columns(streams, outputs[0]).t(), entered)
+            return _product(self._columns(streams, outputs[0]), entered)
         total = like.new_zeros(like.shape)
         for run in outputs:
-            torch.mm(self._columns(streams, run).t(), entered, out=total[run[0]])
+            total[run[0]] = _product(self._columns(streams, run), entered)
         return total
 
     def _sum(self, outputs: list[Run], streams: Mapping[str, Tensor], like: Tensor) -> Tensor:
@@ -119,3 +119,11 @@ class GradientSums:
                     found.pop()
             found.append(run)
         return found
+
+
+def _product(came: Tensor, entered: Tensor) -> Tensor:
+    """came: [N, rows]. entered: [N, columns]. Returns [rows, columns], summed over N.
+
+    A product of few rows and many columns costs less than its transpose, by nearly half where inputs are narrow.
+    """
+    return torch.mm(entered.t(), came).t() if entered.shape[1] < came.shape[1] else torch.mm(came.t(), entered)

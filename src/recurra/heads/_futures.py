@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from recurra.modalities._scales import Steps, WindowScales
 from recurra.modalities.panel import Panel
 from recurra.timeline import Window
 
@@ -15,8 +16,8 @@ from recurra.timeline import Window
 @dataclass(frozen=True)
 class Future:
     """Of a batch of B windows. wanted: [B, h], what the network is to say. there: [B, h], where that is known.
-    past: [N], the same for each step of the windows, those that are read included; NaN where it is not known.
-    unit: [B, 1], how large y is on the whole. windows: themselves.
+    past: [N], the same for each step of the windows, those that are read included; NaN where it is not known; empty
+    where nobody asks for it. unit: [B, 1], how large y is on the whole. windows: themselves.
     """
 
     wanted: Tensor
@@ -31,20 +32,23 @@ class Future:
 
 
 class Futures:
-    """What came after each of many windows, made when a batch asks for it. counts: y itself, not standardised."""
+    """What came after each of many windows, made when a batch asks for it.
 
-    def __init__(self, modality: Panel, windows: Sequence[Window], counts: bool):
-        self.modality, self.counts, self.scales = modality, counts, modality.scales.of(windows)
+    counts: y itself, not standardised. past: whether the steps that are read are asked for too.
+    """
+
+    def __init__(self, modality: Panel, windows: Sequence[Window], counts: bool, past: bool):
+        self.modality, self.counts, self.past, self.scales = modality, counts, past, modality.scales.of(windows)
         self.units = torch.from_numpy(units(windows).astype(np.float32))
 
     def __getitem__(self, rows: Tensor) -> Future:
         scales = self.scales[rows.numpy()]
-        windows, wanted = scales.windows, self.modality.wanted(scales, self.counts)
-        tensor = torch.from_numpy(wanted.astype(np.float32))
-        ends = np.cumsum([window.length for window in windows])
-        places = torch.from_numpy(ends[:, None] + np.arange(-windows[0].horizon, 0))
-        ahead = tensor[places]
-        return Future(ahead.nan_to_num(), ~ahead.isnan(), tensor, self.units[rows], windows)
+        ahead = self._wanted(scales, scales.to_come).view(len(rows), -1)
+        past = self._wanted(scales, scales.steps) if self.past else ahead[:0].flatten()
+        return Future(ahead.nan_to_num(), ~ahead.isnan(), past, self.units[rows], scales.windows)
+
+    def _wanted(self, scales: WindowScales, steps: Steps) -> Tensor:
+        return torch.from_numpy(self.modality.wanted(scales, steps, self.counts).astype(np.float32))
 
     def to(self, device: Any) -> Self:
         return self

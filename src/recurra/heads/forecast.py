@@ -128,7 +128,7 @@ class Forecast(Head):
         return {"horizon": windows[0].horizon, "floor": 0.0 if least >= 0 else None}
 
     def targets(self, frame: "pd.DataFrame", where: str) -> Futures:
-        return Futures(self.modality, list(frame["y"]), self.spoken.counts)
+        return Futures(self.modality, list(frame["y"]), self.spoken.counts, past=self.shifted)
 
     def reads(self, inputs: Ragged, targets: Future) -> Ragged:
         """While it learns to say the next step, every step but the first to come shows what the one before was."""

@@ -6,18 +6,64 @@ factors are taken (the seasonal ratios of ES-RNN, Smyl 2020, https://doi.org/10.
 from the window alone).
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
 from recurra.errors import DataError
-from recurra.timeline import Numbers, Window
+from recurra.timeline import Numbers, Timeline, Window
 
 Places = NDArray[np.int64]
-At = Callable[[Places], Numbers]
 TINY = 1e-9
+
+
+class Lines:
+    """The series of many windows, end to end, so that steps of any of them are looked up at once."""
+
+    def __init__(self, windows: Sequence[Window]):
+        self._lines: dict[int, Timeline] = {id(window.line): window.line for window in windows}
+        ends = np.cumsum([len(line.y) for line in self._lines.values()])
+        begins = dict(zip(self._lines, [0, *ends.tolist()], strict=False))
+        self._values: dict[int, Numbers] = {}
+        # [5, B]: each window's first step, origin and end in its series, and where its series begins here; and the
+        # step at which what may be looked at ends.
+        parts = [(w.start, w.origin, w.end, begins[id(w.line)], w.until or w.end) for w in windows]
+        self.spans = np.array(parts, np.int64).reshape(-1, 5).T
+
+    def y(self, apart: int = 0) -> Numbers:
+        """apart: where a value is missing it is the one so many steps before; 0: it stays missing."""
+        if apart not in self._values:
+            values = [line.carried(apart) if apart else line.y for line in self._lines.values()]
+            self._values[apart] = np.concatenate([*values, np.zeros(0)])
+        return self._values[apart]
+
+
+@dataclass(frozen=True)
+class Steps:
+    """Steps of windows, those of one after those of the one before, [N] each. row: which window. step: of its series.
+    origin: of the window. begin: where its series begins in ``Lines``.
+    """
+
+    row: Places
+    step: Places
+    origin: Places
+    begin: Places
+
+    @classmethod
+    def of(cls, first: Places, origin: Places, end: Places, begin: Places) -> "Steps":
+        """[B] each, of the windows."""
+        lengths = end - first
+        row = np.repeat(np.arange(len(lengths)), lengths)
+        step = np.arange(len(row)) + (first - lengths.cumsum() + lengths)[row]
+        return cls(row, step, origin[row], begin[row])
+
+    def seen(self, lag: int) -> Places:
+        """[N], the latest step before the origin that lies whole lags before each step; -1: none."""
+        back = np.maximum(1, -(-(self.step - self.origin + 1) // lag))
+        return np.asarray(np.maximum(self.step - back * lag, -1))
 
 
 @dataclass(frozen=True)
@@ -57,7 +103,8 @@ class Scales:
             least = TINY + 1e-6 * abs(mean[i])
             deviation[i] = deviation[i] if deviation[i] > least else max(abs(mean[i]) * 0.01, least)
             spread[i] = spread[i] if spread[i] > least else deviation[i]
-        return WindowScales(self, windows, mean, deviation, spread, factors)
+        lines = Lines(windows)
+        return WindowScales(self, windows, mean, deviation, spread, factors, lines, lines.spans)
 
     def _spread(self, z: Numbers, there: Numbers) -> float:
         """Mean absolute error of the base over the window."""
@@ -74,7 +121,7 @@ class Scales:
 
 @dataclass(frozen=True)
 class WindowScales:
-    """mean, deviation, spread: [B]. factors: [B, season] logarithms, where there are any."""
+    """mean, deviation, spread: [B]. factors: [B, season] logarithms, where there are any. spans: as of ``Lines``."""
 
     scales: Scales
     windows: Sequence[Window]
@@ -82,12 +129,36 @@ class WindowScales:
     deviation: Numbers
     spread: Numbers
     factors: Numbers | None
+    lines: Lines
+    spans: Places
 
     def __getitem__(self, rows: NDArray[np.int64]) -> "WindowScales":
         """Those of some of the windows."""
         parts = (self.mean[rows], self.deviation[rows], self.spread[rows])
+        factors = None if self.factors is None else self.factors[rows]
         windows = [self.windows[row] for row in rows]
-        return WindowScales(self.scales, windows, *parts, None if self.factors is None else self.factors[rows])
+        return WindowScales(self.scales, windows, *parts, factors, self.lines, self.spans[:, rows])
+
+    @cached_property
+    def steps(self) -> Steps:
+        """Of the windows, those that are read and those that are forecast."""
+        return Steps.of(*self.spans[:4])
+
+    @cached_property
+    def to_come(self) -> Steps:
+        """Those that are forecast."""
+        _, origin, end, begin, _ = self.spans
+        return Steps.of(origin, origin, end, begin)
+
+    @property
+    def lengths(self) -> Places:
+        """[B], of the windows."""
+        return np.asarray(self.spans[2] - self.spans[0])
+
+    @property
+    def until(self) -> Places:
+        """[B], the step of its series at which what may be looked at ends."""
+        return np.asarray(self.spans[4])
 
     @property
     def described(self) -> Numbers:
@@ -95,53 +166,33 @@ class WindowScales:
         size = np.sign(self.mean) * np.log1p(np.abs(self.mean))
         return np.stack([size, np.log(self.deviation), np.log(self.spread / self.deviation)], axis=1)
 
-    def at(self, row: Places, apart: int = 0) -> At:
-        """row: [N], a window each. What gives the scaled values at places [N] of their series; NaN at place -1.
-
-        apart: where one is missing it is the one so many steps before.
-        """
-        windows, lines = self.windows, {id(w.line): w.line for w in self.windows}
-        offsets, total = {}, 0
-        for key, line in lines.items():
-            offsets[key], total = total, total + len(line.y)
-        y = np.concatenate([line.carried(apart) if apart else line.y for line in lines.values()])
-        shift = np.array([offsets[id(w.line)] for w in windows])[row]
-
-        def values(places: Places) -> Numbers:
-            found = np.where(places < 0, np.nan, y[np.maximum(places, 0) + shift])
-            return self.forward(found, row, places)
-
-        return values
-
-    def forward(self, y: Numbers, row: Places, places: Places) -> Numbers:
-        """y as it is scaled: itself, or its logarithm without the season's factor."""
+    def at(self, steps: Steps, places: Places, apart: int = 0) -> Numbers:
+        """[N], the scaled values at these places of the steps' series; NaN at place -1. apart: as of ``Lines``."""
+        found = np.where(places < 0, np.nan, self.lines.y(apart)[np.maximum(places, 0) + steps.begin])
         if self.factors is None:
-            return y
+            return found
         with np.errstate(invalid="ignore", divide="ignore"):
-            return np.asarray(np.log(y) - self.factors[row, places % self.scales.season])
+            return np.asarray(np.log(found) - self.factors[steps.row, places % self.scales.season])
 
-    def standard(self, z: Numbers, row: Places) -> Numbers:
-        return np.asarray((z - self.mean[row]) / self.deviation[row])
+    def standard(self, z: Numbers, steps: Steps) -> Numbers:
+        return np.asarray((z - self.mean[steps.row]) / self.deviation[steps.row])
 
-    def bases(self, row: Places, step: Places, origin: Places) -> Numbers:
+    def bases(self, steps: Steps) -> Numbers:
         """[N], as scaled: what is said of each step without a network; the window's mean where there is nothing."""
-        found = self.mean[row]
+        found = self.mean[steps.row]
         if self.scales.around == "mean":
             return found
         apart = self.scales.season if self.scales.around == "season" else 1
-        places = seen(step, origin, apart)
+        places = steps.seen(apart)
         for lag in dict.fromkeys((1, apart)):  # a series that is younger than a season has its last value
-            at = places if lag == apart else np.minimum(step, origin) - 1
-            z = self.at(row, lag)(at)
+            at = places if lag == apart else np.minimum(steps.step, steps.origin) - 1
+            z = self.at(steps, at, lag)
             found = np.where(np.isfinite(z), z, found)
         return found
 
     def ahead(self) -> Numbers:
         """[B, h], the bases of the steps that are forecast."""
-        count, horizon = len(self.windows), self.windows[0].horizon
-        origins = np.repeat([window.origin for window in self.windows], horizon)
-        row = np.repeat(np.arange(count), horizon)
-        return self.bases(row, origins + np.tile(np.arange(horizon), count), origins).reshape(count, horizon)
+        return self.bases(self.to_come).reshape(len(self.windows), -1)
 
     def forward_ahead(self, y: Numbers) -> Numbers:
         """y: [B, h, L], of the steps that are forecast. Returns it as scaled."""
@@ -159,12 +210,6 @@ class WindowScales:
     def back(self, z: Numbers) -> Numbers:
         """z: [B, h, L] as scaled. Returns y."""
         return z if self.factors is None else np.asarray(np.exp(z + self._factors_ahead()[..., None]))
-
-
-def seen(step: Places, origin: Places, lag: int) -> Places:
-    """[N], the latest step before the origin that lies whole lags before each step; -1: none."""
-    back = np.maximum(1, -(-(step - origin + 1) // lag))
-    return np.asarray(np.maximum(step - back * lag, -1))
 
 
 def seasonal_factors(z: Numbers, start: int, season: int) -> Numbers:

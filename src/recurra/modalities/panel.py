@@ -17,7 +17,7 @@ from recurra.arrays import written
 from recurra.config import from_dict, setting, to_dict
 from recurra.errors import InputError
 from recurra.modalities._calendar import calendar, cycles
-from recurra.modalities._scales import Scales, WindowScales, seen
+from recurra.modalities._scales import Scales, Steps, WindowScales
 from recurra.modalities.base import Modality
 from recurra.sequences import Ragged
 from recurra.timeline import Timeline, Window
@@ -149,32 +149,28 @@ class Panel(Modality):
 
     def encode_scaled(self, scales: WindowScales) -> Ragged:
         """As ``encode_all``, of windows whose scales are known."""
-        lengths = torch.tensor([0, *(window.length for window in scales.windows)])
-        return Ragged(torch.from_numpy(self._features(scales)), lengths.cumsum(0))
+        offsets = np.concatenate([[0], scales.lengths.cumsum()])
+        return Ragged(torch.from_numpy(self._features(scales)), torch.from_numpy(offsets))
 
     def sequences(self, rows: Iterable[Any]) -> "Windows":
         """The windows encoded when a batch asks for them: together they are many times the data."""
         return Windows(self, list(map(_window, rows)))
 
-    def wanted(self, scales: WindowScales, counts: bool = False) -> NDArray[np.float64]:
-        """[N], what y is at each step of the windows: its difference to the base, in spreads; NaN where nobody knows.
+    def wanted(self, scales: WindowScales, steps: Steps, counts: bool = False) -> NDArray[np.float64]:
+        """[N], what y is at these steps of the windows: its difference to the base, in spreads; NaN where nobody knows.
 
         counts: y itself.
         """
-        windows = scales.windows
-        row, step, origin = _steps(windows)
         if counts:
-            found = np.concatenate([window.line.y[window.start : window.end] for window in windows])
+            found = scales.lines.y()[steps.step + steps.begin]
         else:
-            found = (scales.at(row)(step) - scales.bases(row, step, origin)) / scales.spread[row]
-        until = np.array([window.until or window.end for window in windows])[row]
-        return np.where(np.isfinite(found) & (step < until), found, np.nan)
+            found = (scales.at(steps, steps.step) - scales.bases(steps)) / scales.spread[steps.row]
+        return np.where(np.isfinite(found) & (steps.step < scales.until[steps.row]), found, np.nan)
 
     def ahead(self, windows: Sequence[Window]) -> NDArray[np.float64]:
-        """[B, h], what y is at the steps to come: its difference to the base, in spreads; NaN where nobody knows."""
+        """[B, h], ``wanted`` of the steps to come."""
         scales = self.scales.of(windows)
-        z = scales.forward_ahead(np.stack([window.wanted for window in windows])[..., None])[..., 0]
-        return np.asarray((z - scales.ahead()) / scales.spread[:, None])
+        return self.wanted(scales, scales.to_come).reshape(len(windows), -1)
 
     def _features(self, scales: WindowScales) -> NDArray[np.float32]:
         """[N, I] of all windows' steps, one after the other."""
@@ -182,25 +178,26 @@ class Panel(Modality):
         if not windows:
             return np.zeros((0, self.width), np.float32)
         self._check_names(windows)
-        row, step, origin = _steps(windows)
-        ahead = step - origin + 1  # of the forecast's steps: 1, 2 and so on
-        at = scales.at(row)
+        steps = scales.steps
+        row = steps.row
+        ahead = steps.step - steps.origin + 1  # of the forecast's steps: 1, 2 and so on
         season = max(1, self.settings.season)
-        before = np.where(step - 1 < origin, step - 1, -1)
-        last, a_season_before = at(before), at(np.where(before >= season, before - season, -1))
+        before = np.where(ahead < 2, steps.step - 1, -1)
+        last = scales.at(steps, before)
+        a_season_before = scales.at(steps, np.where(before >= season, before - season, -1))
         columns = [
-            scales.standard(last, row),
+            scales.standard(last, steps),
             ~np.isnan(last),
             np.arcsinh((last - a_season_before) / scales.spread[row]),
-            scales.standard(scales.bases(row, step, origin), row),
-            scales.spread[row] / scales.deviation[row],
-            *(scales.standard(at(seen(step, origin, lag)), row) for lag in self.lags),
+            scales.standard(scales.bases(steps), steps),
+            (scales.spread / scales.deviation)[row],
+            *(scales.standard(scales.at(steps, steps.seen(lag)), steps) for lag in self.lags),
             np.maximum(ahead, 0) / windows[0].horizon,
             ahead > 0,
         ]
         described = np.clip(self.levels.scaled(scales.described), -LARGEST, LARGEST)[row]
-        parts = [np.nan_to_num(np.stack(columns, 1)).astype(np.float32), described]
-        spans = [(w.line, w.start, w.end) for w in windows]
+        parts = [np.nan_to_num(np.stack(columns).astype(np.float32), copy=False).T, described]
+        spans = [(w.line, *span) for w, span in zip(windows, scales.spans[[0, 2]].T.tolist(), strict=True)]
         if self.past.mean:
             # As of y, what is known of the step before.
             values = np.concatenate([_rows(line.past, start - 1, end - 1) for line, start, end in spans])
@@ -270,21 +267,13 @@ class Windows:
 
     def __init__(self, modality: Panel, windows: list[Window]):
         self.modality, self.scales = modality, modality.scales.of(windows)
-        self.lengths = torch.tensor([window.length for window in windows], dtype=torch.int64)
+        self.lengths = torch.from_numpy(self.scales.lengths)
 
     def __len__(self) -> int:
         return len(self.lengths)
 
     def __getitem__(self, rows: Tensor) -> Ragged:
         return self.modality.encode_scaled(self.scales[rows.numpy()])
-
-
-def _steps(windows: Sequence[Window]) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
-    """Of all windows' steps, [N] each: which window, which step of its series, and the window's origin."""
-    lengths = np.array([window.length for window in windows])
-    row = np.repeat(np.arange(len(windows)), lengths)
-    starts, origins = (np.array([getattr(w, name) for w in windows]) for name in ("start", "origin"))
-    return row, np.arange(len(row)) - (lengths.cumsum() - lengths)[row] + starts[row], origins[row]
 
 
 def _rows(values: NDArray[np.float64], start: int, end: int) -> NDArray[np.float64]:
