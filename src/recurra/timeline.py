@@ -40,6 +40,12 @@ class Timeline:
         return self._carried[apart]
 
     @cached_property
+    def first_below_0(self) -> int:
+        """The first step with y below 0; T: there is none."""
+        below = self.y < 0
+        return int(below.argmax()) if below.any() else len(below)
+
+    @cached_property
     def digest(self) -> str:
         """The same for equal content only."""
         parts = (self.times, self.y, self.past, self.future)

@@ -21,10 +21,13 @@ BISECTIONS = 60
 
 
 class Output(ABC):
-    """size: numbers that the network gives for each. counts: whether they are about y itself, and not scaled."""
+    """size: numbers that the network gives for each. counts: whether they are about y itself, and not scaled.
+    degree: the loss of numbers c times as large is c to this power times as large, but for what is always the same.
+    """
 
     size: int
     counts = False
+    degree = 0
 
     @abstractmethod
     def loss(self, given: Tensor, wanted: Tensor, unit: Tensor) -> Tensor:
@@ -33,6 +36,10 @@ class Output(ABC):
     @abstractmethod
     def at(self, given: Tensor, level: Numbers, unit: Numbers) -> Numbers:
         """given: [..., size]. level, unit: broadcast to [...]. Returns the level's value, [...]."""
+
+    def beginning(self) -> Tensor:
+        """What a network is to give before it has learnt anything, [size]."""
+        return torch.zeros(self.size)
 
     def middle(self, given: Tensor) -> Tensor:
         """The mean or median of standardised numbers, [...], which gradients flow through."""
@@ -49,7 +56,7 @@ class Point(Output):
     size = 1
 
     def __init__(self, squared: bool):
-        self.squared = squared
+        self.squared, self.degree = squared, 1 + squared
 
     def loss(self, given: Tensor, wanted: Tensor, unit: Tensor) -> Tensor:
         error = given[..., 0] - wanted
@@ -63,6 +70,8 @@ class Point(Output):
 class Quantiles(Output):
     """A value for each level; the loss is twice the mean pinball loss (Koenker & Bassett 1978)."""
 
+    degree = 1
+
     def __init__(self, levels: tuple[float, ...]):
         self.levels, self.size = levels, len(levels)
 
@@ -70,6 +79,10 @@ class Quantiles(Output):
         error = wanted[..., None] - given
         level = given.new_tensor(self.levels)
         return 2 * torch.maximum(level * error, (level - 1) * error).mean(-1)
+
+    def beginning(self) -> Tensor:
+        """Those of the normal distribution."""
+        return torch.special.ndtri(torch.tensor(self.levels))
 
     def middle(self, given: Tensor) -> Tensor:
         return given[..., self.levels.index(0.5)]

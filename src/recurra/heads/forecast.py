@@ -83,8 +83,9 @@ class ForecastConfig:
 class Forecast(Head):
     """Reads each of a window's last ``h`` steps, those that are forecast, off the trunk's output at that step.
 
-    The network says how far y is from the window's base, in the window's spread (``modalities/_scales.py``); the trunk
-    has read the history and gone on over the steps to come with what is known of them. With ``form`` shifted it learns
+    The network says how far y is from the window's base, in the window's spread (``modalities/_scales.py``) times what
+    a step's error usually grows to; the trunk has read the history and gone on over the steps to come with what is
+    known of them. With ``form`` shifted it learns
     at every step what the next one is, and forecasts by reading what it has drawn (Salinas et al. 2020,
     https://arxiv.org/abs/1704.04110). After the training the intervals are calibrated on the validation rows: each
     level's end is moved by the quantile of how far, in spreads, true values lay outside (conformalised quantile
@@ -104,28 +105,30 @@ class Forecast(Head):
             raise InputError("head forecast: expected the modality panel")
         self.settings, self.known = config, known
         self.horizon = int(known["horizon"])
-        self.floor = float(known["floor"]) if known["floor"] is not None else -np.inf
         self.shifted = config.form == "shifted"
         # What the network says of a step, and what is said of it in the end: of drawn paths their quantiles.
         self.step = config.output()
         self.spoken = Quantiles(config.quantiles) if self.shifted else self.step
         self.dropout = nn.Dropout(config.dropout)
         self.output = nn.Linear(width, self.step.size)
-        nn.init.zeros_(self.output.bias)
+        self.output.bias.data.copy_(self.step.beginning())
         self.levels = np.array(config.quantiles)
+        # How far off the base is at each step to come, in spreads; what the network says of it is in this unit.
+        self.growth = np.array(modality.learnt["growth"])
+        self.unit = np.ones(self.horizon) if self.shifted or self.spoken.counts else self.growth
         # How far each level's value is moved at each step, in spreads.
         self.register_buffer("moved", torch.zeros(len(self.levels), self.horizon))
         self.moved: Tensor
 
     @classmethod
     def learn(cls, config: ForecastConfig, frame: "pd.DataFrame") -> dict[str, Any]:
-        """The horizon, and 0 as the floor of data that never are below it."""
+        """The horizon, and whether the data are never below 0."""
         windows: list[Window] = list(frame["y"])
         least = min(float(np.nanmin(window.wanted)) for window in windows)
         counts = config.error == "negative-binomial"
         if counts and (least < 0 or any((window.wanted % 1 > 0).any() for window in windows)):
             raise InputError("head.error=negative-binomial: expected counts, but y has other numbers than 0, 1, 2, ...")
-        return {"horizon": windows[0].horizon, "floor": 0.0 if least >= 0 else None}
+        return {"horizon": windows[0].horizon, "never_below_0": least >= 0}
 
     def targets(self, frame: "pd.DataFrame", where: str) -> Futures:
         return Futures(self.modality, list(frame["y"]), self.spoken.counts, past=self.shifted)
@@ -159,9 +162,11 @@ class Forecast(Head):
             wanted, there = targets.past.nan_to_num().to(last.dtype), ~targets.past.isnan()
             nats = self.step.loss(self.output(self.dropout(features.values)), wanted, wanted)
             return torch.where(there, nats, 0).sum(), there.sum().clamp(min=1)
-        nats = self.spoken.loss(self.given(features), targets.wanted.to(last.dtype), targets.unit.to(last.dtype))
+        by = last.new_tensor(self.unit)
+        nats = self.spoken.loss(self.given(features), targets.wanted.to(last.dtype) / by, targets.unit.to(last.dtype))
         there = targets.there
-        return torch.where(there, nats, 0).sum(), there.sum().clamp(min=1)
+        # In spreads, whose errors count alike at all steps.
+        return torch.where(there, nats * by**self.spoken.degree, 0).sum(), there.sum().clamp(min=1)
 
     def said_of(self, windows: Sequence[Window], given: Tensor, *, calibrated: bool = True) -> Numbers:
         """given: [B, h, size]. Returns the levels' values of y, [B, h, L]."""
@@ -169,14 +174,24 @@ class Forecast(Head):
         if calibrated:
             values = np.sort(values + self.moved.double().cpu().numpy().T, axis=-1)
         found = scales.back(scales.ahead()[..., None] + scales.spread[:, None, None] * values)
-        return np.maximum(found, self.floor)
+        floors = np.where([self._never_below_0(window) for window in windows], 0.0, -np.inf)
+        return np.maximum(found, floors[:, None, None])
+
+    def _never_below_0(self, window: Window) -> bool:
+        """Whether a series is taken for one that is never below 0: no value was, and, where other series are below 0
+        at times, there are enough values to say so of the lowest level."""
+        if window.line.first_below_0 < window.origin:
+            return False
+        # The chance that the next of so many is the first below 0, by Laplace's rule of succession.
+        enough = int(np.ceil(1 / self.levels[0])) - 2
+        return bool(self.known["never_below_0"]) or int((~np.isnan(window.line.y[: window.origin])).sum()) >= enough
 
     def scaled(self, windows: Sequence[Window], given: Tensor) -> Numbers:
         """The levels' values before calibration, as differences to the base in spreads, [B, h, L]."""
         given = given.detach().cpu()
         values = self.spoken.quantiles(given, self.levels, units(windows))
         if not self.spoken.counts:
-            return values
+            return np.asarray(values * self.unit[:, None])
         scales = self.modality.scales.of(windows)
         return (scales.forward_ahead(values) - scales.ahead()[..., None]) / scales.spread[:, None, None]
 
@@ -194,7 +209,7 @@ class Forecast(Head):
             high = len(self.levels) - 1 - low
             share = self.levels[high] - self.levels[low]
             outside = np.maximum(values[..., low] - wanted, wanted - values[..., high])
-            by = torch.from_numpy(_widths(outside, float(share), apart))
+            by = torch.from_numpy(_widths(outside / self.growth, float(share), apart) * self.growth)
             self.moved[low], self.moved[high] = -by, by
         return True
 

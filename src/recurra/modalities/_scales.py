@@ -18,6 +18,10 @@ from recurra.timeline import Numbers, Timeline, Window
 
 Places = NDArray[np.int64]
 TINY = 1e-9
+# A deviation so much smaller than the numbers is their rounding.
+ROUNDING = 1e-13
+# Fewer values say nothing of how wide a series is.
+FEW = 3
 
 
 class Lines:
@@ -68,12 +72,17 @@ class Steps:
 
 @dataclass(frozen=True)
 class Scales:
-    """kind: window, series or ratio. around: season, last or mean. series: mean and deviation of each that is known."""
+    """kind: window, series or ratio. around: season, last or mean. series: mean and deviation of each that is known.
+
+    usual: of a window that has too few values to tell, the deviation as a share of the mean, and the spread as one of
+    the deviation.
+    """
 
     kind: str
     around: str
     season: int
     series: Mapping[str, Sequence[float]]
+    usual: tuple[float, float] = (0.1, 1.0)
 
     def of(self, windows: Sequence[Window]) -> "WindowScales":
         """Of each window its own."""
@@ -97,11 +106,12 @@ class Scales:
             if known is not None:
                 mean[i], deviation[i] = known
             elif len(there):
-                mean[i], deviation[i] = there.mean(), there.std()
-            spread[i] = self._spread(z, there)
-            # Of a constant window nothing is known but its size.
-            least = TINY + 1e-6 * abs(mean[i])
-            deviation[i] = deviation[i] if deviation[i] > least else max(abs(mean[i]) * 0.01, least)
+                mean[i] = there.mean()
+                deviation[i] = there.std() if len(there) >= FEW else self.usual[0] * abs(mean[i])
+            spread[i] = self._spread(z, there) if len(there) >= FEW else self.usual[1] * deviation[i]
+            least = ROUNDING * abs(mean[i])
+            if deviation[i] <= least:  # of a constant window nothing is known but its size
+                deviation[i] = abs(mean[i]) * 0.01 or TINY
             spread[i] = spread[i] if spread[i] > least else deviation[i]
         lines = Lines(windows)
         return WindowScales(self, windows, mean, deviation, spread, factors, lines, lines.spans)

@@ -17,13 +17,13 @@ from recurra.arrays import written
 from recurra.config import from_dict, setting, to_dict
 from recurra.errors import InputError
 from recurra.modalities._calendar import calendar, cycles
-from recurra.modalities._scales import Scales, Steps, WindowScales
+from recurra.modalities._scales import FEW, TINY, Scales, Steps, WindowScales
 from recurra.modalities.base import Modality
 from recurra.sequences import Ragged
 from recurra.timeline import Timeline, Window
 
 Kind = Literal["window", "series", "ratio"]
-LARGEST = 4.0  # of the level's and deviation's logarithms, standardised
+LARGEST = 10.0  # of a target, in spreads, where its mean over windows is asked for
 
 
 @dataclass(frozen=True)
@@ -95,7 +95,8 @@ class Panel(Modality):
         self.past, self.future, self.levels = (_Columns(**learnt[name]) for name in ("past", "future", "levels"))
         self.static = [spec if isinstance(spec, list) else _Columns(**spec) for spec in learnt["static"]]
         self.cycles = list(learnt["cycles"])
-        self.scales = Scales(settings.scale, learnt["around"], max(1, settings.season), learnt["series"])
+        season, usual = max(1, settings.season), tuple(learnt["usual"])
+        self.scales = Scales(settings.scale, learnt["around"], season, learnt["series"], usual)
         self.lags = settings.lags or (max(1, settings.season),)
 
     @classmethod
@@ -134,11 +135,29 @@ class Panel(Modality):
             "series": known,
             "names": [list(names) for names in first.names],
             "levels": {"mean": [0.0, 0.0, 0.0], "deviation": [1.0, 1.0, 1.0]},
+            "within": [[0.0] * 3] * 2,
+            "usual": Scales.usual,
+            "growth": [1.0] * windows[0].horizon,
         }
-        fitted = cls(config, learnt)
-        drawn = windows[:: max(1, len(windows) // 2_000)]
-        levels = vars(_Columns.of(fitted.scales.of(drawn).described.astype(np.float64)))
-        return cls(config, {**learnt, "levels": levels})
+        return cls(config, {**learnt, **cls(config, learnt)._measured(windows[:: max(1, len(windows) // 2_000)])})
+
+    def _measured(self, windows: list[Window]) -> dict[str, Any]:
+        """What windows are like: their levels and within which these lie; how wide the usual one is; and how far off
+        its base is at each step to come, in spreads."""
+        scales = self.scales.of(windows)
+        levels = scales.described
+        told = np.array([np.count_nonzero(~np.isnan(w.history)) >= FEW for w in windows])
+        narrow = [scales.deviation / np.maximum(np.abs(scales.mean), TINY), scales.spread / scales.deviation]
+        usual = [float(np.median(ratio[told])) for ratio in narrow] if told.any() else list(Scales.usual)
+        off = np.minimum(np.abs(self.wanted(scales, scales.to_come)), LARGEST).reshape(len(windows), -1)
+        known = ~np.isnan(off)
+        growth = np.where(known, off, 0).sum(0) / np.maximum(known.sum(0), 1)
+        return {
+            "levels": vars(_Columns.of(levels)),
+            "within": [levels.min(0).tolist(), levels.max(0).tolist()],
+            "usual": usual,
+            "growth": np.where(growth > 0, growth, 1.0).tolist(),
+        }
 
     def encode(self, row: Any) -> Tensor:
         return self.encode_all([row]).values
@@ -195,7 +214,7 @@ class Panel(Modality):
             np.maximum(ahead, 0) / windows[0].horizon,
             ahead > 0,
         ]
-        described = np.clip(self.levels.scaled(scales.described), -LARGEST, LARGEST)[row]
+        described = self.levels.scaled(np.clip(scales.described, *self.learnt["within"]))[row]
         parts = [np.nan_to_num(np.stack(columns).astype(np.float32), copy=False).T, described]
         spans = [(w.line, *span) for w, span in zip(windows, scales.spans[[0, 2]].T.tolist(), strict=True)]
         if self.past.mean:
