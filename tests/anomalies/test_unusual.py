@@ -90,7 +90,7 @@ def test_far_errors_are_rarer_the_farther_they_are():
     errors = np.abs(np.random.default_rng(4).normal(size=(STEPS, 6, 1)))
     errors[:] = errors[:, :1]
     errors[-1, :, 0] = [3, 4, 6, 10, 100, 1e6]
-    found = scored(errors, np.zeros((STEPS, 6)))[-1, :, 0]
+    found = scored(errors, np.ones((STEPS, 6)))[-1, :, 0]
     assert (np.diff(found) > 0).all()
     assert found[0] < 0.55
     assert found[-1] < 1
@@ -100,8 +100,20 @@ def test_far_errors_are_rarer_the_farther_they_are():
 def test_errors_that_are_all_the_same_are_not_unusual_but_the_first_other_one_is(value):
     errors = np.full((STEPS, 1, 1), value)
     errors[-1] = 2 * value + 1
-    found = scored(errors, np.zeros((STEPS, 1)))[:, 0, 0]
+    found = scored(errors, np.ones((STEPS, 1)))[:, 0, 0]
     assert found[:-1].max() < score_of(0.001) < found[-1]
+
+
+@pytest.mark.parametrize("still", [1, 5, 40, 600])
+def test_nothing_is_learnt_before_a_series_first_changes(still):
+    draw = np.random.default_rng(5)
+    errors, steps = draw.exponential(size=(300, 2)), draw.normal(size=(300, 1))
+    before = np.concatenate([np.full((still, 2), 1e-9), errors]), np.concatenate([np.zeros((still, 1)), steps])
+    alone = unusual(errors, steps, np.array([0, 300]), HABITS)
+    found = unusual(*before, np.array([0, still + 300]), HABITS)
+    assert not found[:still].any()
+    assert (found[still + 1 :, 0] == alone[1:, 0]).all()
+    assert (found[still, 1] >= score_of(0.001)) == (still > 100)
 
 
 @given(st.lists(st.integers(0, 90), min_size=1, max_size=5), st.integers(0, 2**31))

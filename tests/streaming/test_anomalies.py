@@ -129,3 +129,19 @@ def test_windows_that_are_none_are_named():
     with pytest.raises(InputError, match="expected first and last step of each window"):
         head.targets(frame.assign(windows="3"), "file")
     assert head.targets(frame.assign(windows="3-5 8-8"), "file").values[:, 1].tolist() == [0, 0, 0, 1, 1, 1, 0, 0, 2]
+
+
+@pytest.mark.parametrize("still", [1, 5, 40, 600])
+def test_a_constant_beginning_blinds_nobody(still):
+    model, x = detector(), wave(600)[:, 0]
+    alone, found = model.predict([x, np.concatenate([np.full(still, x[0]), x])])
+    assert found["score"][still + 300 :] == pytest.approx(alone["score"][300:], abs=1e-2)
+    assert found["score"][still + 300] > 0.5
+
+
+def test_missing_points_at_the_beginning_blind_nobody():
+    model, x = detector(), wave(600)[:, 0]
+    streams = AnomalyStreams(model, capacity=1)
+    key = streams.join()
+    live = [streams.feed([key], [[value]]).score[0] for value in [*[np.nan] * 5, *x]]
+    assert live[305:] == pytest.approx(model.predict([x])[0]["score"][300:], abs=1e-2)

@@ -22,6 +22,8 @@ LEAST = 1e-6
 EDGES, RAREST = (2.0, 1.3), 3.0
 # A score so much higher than the one before it in the same event is an event of its own.
 RISE = 0.05
+# So many changes count as seen of a series that has not changed yet.
+CHANGES = 0.1
 # A point as unusual as one in so many has the score 1/2.
 HALF = 1000.0
 
@@ -64,6 +66,8 @@ class Unusual:
     what share of points are as unusual as a whole.
 
     One event is one alarm: a score is fresh where none within ``quiet`` steps before it was nearly as high (``RISE``).
+    While a series stays what it was from its beginning nothing is learnt and scores are 0; its first change is as rare
+    as a rule of succession says of so many steps without one (``CHANGES``).
 
     states: [capacity, ...] each, changed in place.
     """
@@ -74,7 +78,14 @@ class Unusual:
         self._unlike, kinds = Unlike(capacity, channels, habits.last, habits.memory), kinds + 1
         self._each = Tail(np.repeat(EDGES, kinds), habits.memory)
         self._all = Tail(np.array([RAREST]), habits.memory)
-        first = {"count": [0.0], "peak": [0.0], "age": [0.0], "recent": [0.0] * kinds, "level": [0.0] * 2 * kinds}
+        first = {
+            "still": [0.0],
+            "count": [0.0],
+            "peak": [0.0],
+            "age": [0.0],
+            "recent": [0.0] * kinds,
+            "level": [0.0] * 2 * kinds,
+        }
         parts = (("", first), ("each.", self._each.first), ("all.", self._all.first))
         beginning = {f"{part}{name}": np.asarray(value) for part, values in parts for name, value in values.items()}
         self._own = {name: np.tile(value, (capacity, 1)) for name, value in beginning.items()}
@@ -83,15 +94,19 @@ class Unusual:
     def step(self, rows: Any, errors: Array, steps: Array) -> Array:
         """The next step of some rows. errors: [B, K], at least 0; NaN: missing, its scores are 0.
 
-        steps: [B, C], as encoded, of deviation 1 or so. Returns [B, 2] in [0, 1): the score, and the score once more
-        where it is fresh, else 0.
+        steps: [B, C], as encoded, of deviation 1 or so, 0 while nothing has changed. Returns [B, 2] in [0, 1): the
+        score, and the score once more where it is fresh, else 0.
         """
+        rows, scores = np.asarray(rows), np.zeros((len(errors), 2))
         known = ~np.isnan(errors).any(axis=1)
-        if not known.all():
-            scores = np.zeros((len(errors), 2))
-            if known.any():
-                scores[known] = self.step(np.asarray(rows)[known], errors[known], steps[known])
-            return scores
+        begun = (self._own["count"][rows, 0] > 0) | steps.any(axis=1)
+        self._own["still"][rows[known & ~begun]] += 1
+        known &= begun
+        if known.any():
+            scores[known] = self._step(rows[known], errors[known], steps[known])
+        return scores
+
+    def _step(self, rows: NDArray[np.int64], errors: Array, steps: Array) -> Array:
         s = {name: value[rows] for name, value in self._own.items()}
         errors = np.maximum(np.column_stack([errors, self._unlike.step(rows, steps)]), LEAST)
         s["count"] += 1
@@ -102,7 +117,10 @@ class Unusual:
         rarest = self._each.step(watched, s["count"], s, "each.").max(axis=1, keepdims=True)
         rarity = self._all.step(rarest, s["count"], s, "all.")
         s["level"] *= 1 + (np.minimum(watched, FAR) - 1) / np.minimum(s["count"], self.habits.memory)
-        score = np.where(s["count"] > self.habits.warm, _score(rarity), 0.0)
+        # The first change of a series that was still: one step in as many as there were.
+        after = np.where(s["count"] == 1, s["still"], s["count"])
+        rarity = np.where(s["count"] == 1, np.log1p(s["still"] / CHANGES), rarity)
+        score = np.where(after > self.habits.warm, _score(rarity), 0.0)
         fresh = self._fresh(score, s)
         for name, value in s.items():
             self._own[name][rows] = value

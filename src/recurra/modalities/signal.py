@@ -46,7 +46,8 @@ class RunningScale:
 
     A step is encoded as asinh((x - mean) / deviation), with the mean and the deviation up to and with itself: nothing
     depends on what comes later. One far step moves them little (``REACH``); a level that stays becomes the new one. A
-    missing step (NaN) is read as the mean, and nothing is learnt from it. With ``season`` what the next step is about,
+    missing step (NaN) is read as the mean, and nothing is learnt from it; equal steps at the beginning, which say
+    nothing of the deviation, count as one. With ``season`` what the next step is about,
     by the one a season before it, stands behind each (``Season``).
     """
 
@@ -63,7 +64,7 @@ class RunningScale:
         """The next step of some rows. x: [B, C]. Returns it encoded, [B, C], with seasons [B, 2C]."""
         x = np.clip(x, -HUGE, HUGE)
         count, mean, variance = (self.states[name][rows] for name in ("count", "mean", "variance"))
-        known = ~np.isnan(x)
+        known = ~np.isnan(x) & ~((count > 0) & (variance == 0) & (x == mean))
         count = count + known
         rate = np.where(known, 1 / np.clip(count, 1, self.memory), 0.0)
         far = np.where(known, x - mean, 0.0)
@@ -78,7 +79,7 @@ class RunningScale:
         encoded = np.clip(np.arcsinh(left), -LARGEST, LARGEST)
         if self._season is None:
             return encoded
-        return np.concatenate([encoded, self._season.step(rows, encoded, np.all(known, axis=1))], axis=1)
+        return np.concatenate([encoded, self._season.step(rows, encoded, ~np.isnan(x).any(axis=1))], axis=1)
 
 
 class Signal(Modality):
