@@ -32,6 +32,9 @@ OUTPUTS: dict[str, Output] = {
 }
 
 
+SMALL = np.array([1.0, 3, 2, 5, 4, 6, 5, 7])
+
+
 def line(y: list[float], id: str = "a") -> Timeline:
     nothing = np.zeros((len(y), 0))
     return Timeline(id, np.arange(len(y)), np.array(y, float), nothing, nothing)
@@ -193,14 +196,47 @@ def test_every_error_learns_and_forecasts(error: str) -> None:
     assert (quantiles >= 0).all()  # as no training value is below it
 
 
-def test_scaling_a_series_scales_its_forecast() -> None:
+@pytest.mark.parametrize("scale", ["window", "ratio"])
+@given(factor=st.sampled_from([1e-9, 0.1, 7.0, 1e9]))
+@settings(max_examples=4, deadline=None)
+def test_a_forecast_in_another_unit_is_the_same(scale: str, factor: float) -> None:
     torch.manual_seed(0)
-    net = model(windows())
-    # Its size as such is one of the things that the network reads.
-    net.modality.levels.deviation[0] = 1e9  # type: ignore[union-attr, operator]
-    net.modality.levels.deviation[1] = 1e9  # type: ignore[union-attr, operator]
-    one, ten = (net.predict([windows(1, scale)["y"].iloc[0]])[0]["forecast"] for scale in (1.0, 10.0))
-    np.testing.assert_allclose(np.array(ten), 10 * np.array(one), rtol=1e-3)
+    net = model(windows(), **{"modality.scale": scale})
+    own, other = (net.predict([windows(1, unit)["y"].iloc[0]])[0]["quantiles"] for unit in (1.0, factor))
+    np.testing.assert_allclose([*other.values()], factor * np.array([*own.values()]), rtol=1e-4)
+
+
+@pytest.mark.parametrize("level", [1e6, 1e9])
+def test_a_large_level_does_not_hide_what_varies(level: float) -> None:
+    own, far = (Scales("window", "last", 1, {}).of([Window(line(y), 6, 2, 6)]) for y in (SMALL, SMALL + level))
+    assert far.deviation == pytest.approx(own.deviation, rel=1e-5)
+    assert far.spread == pytest.approx(own.spread, rel=1e-5)
+
+
+def test_of_two_values_the_usual_deviation_is_believed() -> None:
+    scales = Scales("window", "last", 1, {}, usual=(0.3, 0.5)).of([Window(line([100.0, 101, np.nan, np.nan]), 2, 2, 2)])
+    assert scales.deviation == pytest.approx([30.15])
+    assert scales.spread == pytest.approx([15.075])
+
+
+def test_what_errors_grow_to_is_learnt_from_the_windows() -> None:
+    draw = np.random.default_rng(0)
+    lines = [line(list(draw.normal(size=200).cumsum()), str(i)) for i in range(40)]
+    rows = [Window(own, origin, 9, 50) for own in lines for origin in range(60, 190, 9)]
+    growth = np.array(Panel.fit(PanelConfig(season=1, around="last"), rows).learnt["growth"])
+    np.testing.assert_allclose(growth, np.sqrt(np.arange(1, 10)), rtol=0.15)
+
+
+def test_the_floor_is_each_series_own() -> None:
+    torch.manual_seed(0)
+    below = [Window(line(list(-np.arange(1.0, 41))), 36, 4, 36)]
+    counts = [Window(line([0.0, 0, 1, 0] * 20), 76, 4, 76)]
+    few = [Window(line([0.0, 0, 1, 0] * 3), 8, 4, 8)]
+    net = model(pd.DataFrame({"y": counts * 5 + below}))
+    lows = [min(map(min, net.predict(rows)[0]["quantiles"].values())) for rows in (counts, few, below)]
+    assert lows[0] == 0
+    assert lows[1] < 0
+    assert lows[2] < -30
 
 
 def test_calibrated_intervals_hold_their_share() -> None:

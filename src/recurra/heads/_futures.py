@@ -38,7 +38,7 @@ class Futures:
     """
 
     def __init__(self, modality: Panel, windows: Sequence[Window], counts: bool, past: bool):
-        self.modality, self.counts, self.past, self.scales = modality, counts, past, modality.scales.of(windows)
+        self.counts, self.past, self.scales = counts, past, modality.scales.of(windows)
         self.units = torch.from_numpy(units(windows).astype(np.float32))
 
     def __getitem__(self, rows: Tensor) -> Future:
@@ -48,7 +48,7 @@ class Futures:
         return Future(ahead.nan_to_num(), ~ahead.isnan(), past, self.units[rows], scales.windows)
 
     def _wanted(self, scales: WindowScales, steps: Steps) -> Tensor:
-        return torch.from_numpy(self.modality.wanted(scales, steps, self.counts).astype(np.float32))
+        return torch.from_numpy(scales.wanted(steps, self.counts).astype(np.float32))
 
     def to(self, device: Any) -> Self:
         return self

@@ -203,7 +203,8 @@ class Forecast(Head):
         assert isinstance(meter, ForecastMeter)
         windows, given = meter.windows, meter.given()
         values = self.scaled(windows, given)
-        wanted = self.modality.ahead(windows)
+        scales = self.modality.scales.of(windows)
+        wanted = scales.wanted(scales.to_come).reshape(len(windows), -1)
         apart = len({(id(window.line), window.origin // self.horizon) for window in windows})
         for low in range(len(self.levels) // 2):
             high = len(self.levels) - 1 - low

@@ -172,9 +172,10 @@ class WindowScales:
 
     @property
     def described(self) -> Numbers:
-        """[B, 3]: how large, how wide and how well known by its base each window is, as logarithms."""
-        size = np.sign(self.mean) * np.log1p(np.abs(self.mean))
-        return np.stack([size, np.log(self.deviation), np.log(self.spread / self.deviation)], axis=1)
+        """[B, 2], as logarithms and whatever the unit: how wide each window is for its size, and how well known by its
+        base."""
+        wide = self.deviation if self.factors is not None else self.deviation / (self.deviation + np.abs(self.mean))
+        return np.log(np.stack([wide, self.spread / self.deviation], axis=1))
 
     def at(self, steps: Steps, places: Places, apart: int = 0) -> Numbers:
         """[N], the scaled values at these places of the steps' series; NaN at place -1. apart: as of ``Lines``."""
@@ -203,6 +204,17 @@ class WindowScales:
     def ahead(self) -> Numbers:
         """[B, h], the bases of the steps that are forecast."""
         return self.bases(self.to_come).reshape(len(self.windows), -1)
+
+    def wanted(self, steps: Steps, counts: bool = False) -> Numbers:
+        """[N], what y is at these steps of the windows: its difference to the base, in spreads; NaN where nobody knows.
+
+        counts: y itself.
+        """
+        if counts:
+            found = self.lines.y()[steps.step + steps.begin]
+        else:
+            found = (self.at(steps, steps.step) - self.bases(steps)) / self.spread[steps.row]
+        return np.where(np.isfinite(found) & (steps.step < self.until[steps.row]), found, np.nan)
 
     def forward_ahead(self, y: Numbers) -> Numbers:
         """y: [B, h, L], of the steps that are forecast. Returns it as scaled."""

@@ -17,7 +17,7 @@ from recurra.arrays import written
 from recurra.config import from_dict, setting, to_dict
 from recurra.errors import InputError
 from recurra.modalities._calendar import calendar, cycles
-from recurra.modalities._scales import FEW, TINY, Scales, Steps, WindowScales
+from recurra.modalities._scales import FEW, Scales, WindowScales
 from recurra.modalities.base import Modality
 from recurra.sequences import Ragged
 from recurra.timeline import Timeline, Window
@@ -126,7 +126,10 @@ class Panel(Modality):
                 static.append(vars(_Columns.of(np.array(numbers)[:, None])))
             else:
                 static.append(sorted({str(v) for v in values}))
+        season = max(1, config.season)
+        drawn = Scales(config.scale, around, season, known).of(windows[:: max(1, len(windows) // 2_000)])
         learnt = {
+            **_measured(drawn),
             "around": around,
             "cycles": cycles(unit, count) if config.calendar and dated else [],
             "past": vars(_Columns.of(np.concatenate([line.past[:end] for line, end in lines.values()]))),
@@ -134,30 +137,8 @@ class Panel(Modality):
             "static": static,
             "series": known,
             "names": [list(names) for names in first.names],
-            "levels": {"mean": [0.0, 0.0, 0.0], "deviation": [1.0, 1.0, 1.0]},
-            "within": [[0.0] * 3] * 2,
-            "usual": Scales.usual,
-            "growth": [1.0] * windows[0].horizon,
         }
-        return cls(config, {**learnt, **cls(config, learnt)._measured(windows[:: max(1, len(windows) // 2_000)])})
-
-    def _measured(self, windows: list[Window]) -> dict[str, Any]:
-        """What windows are like: their levels and within which these lie; how wide the usual one is; and how far off
-        its base is at each step to come, in spreads."""
-        scales = self.scales.of(windows)
-        levels = scales.described
-        told = np.array([np.count_nonzero(~np.isnan(w.history)) >= FEW for w in windows])
-        narrow = [scales.deviation / np.maximum(np.abs(scales.mean), TINY), scales.spread / scales.deviation]
-        usual = [float(np.median(ratio[told])) for ratio in narrow] if told.any() else list(Scales.usual)
-        off = np.minimum(np.abs(self.wanted(scales, scales.to_come)), LARGEST).reshape(len(windows), -1)
-        known = ~np.isnan(off)
-        growth = np.where(known, off, 0).sum(0) / np.maximum(known.sum(0), 1)
-        return {
-            "levels": vars(_Columns.of(levels)),
-            "within": [levels.min(0).tolist(), levels.max(0).tolist()],
-            "usual": usual,
-            "growth": np.where(growth > 0, growth, 1.0).tolist(),
-        }
+        return cls(config, learnt)
 
     def encode(self, row: Any) -> Tensor:
         return self.encode_all([row]).values
@@ -174,22 +155,6 @@ class Panel(Modality):
     def sequences(self, rows: Iterable[Any]) -> "Windows":
         """The windows encoded when a batch asks for them: together they are many times the data."""
         return Windows(self, list(map(_window, rows)))
-
-    def wanted(self, scales: WindowScales, steps: Steps, counts: bool = False) -> NDArray[np.float64]:
-        """[N], what y is at these steps of the windows: its difference to the base, in spreads; NaN where nobody knows.
-
-        counts: y itself.
-        """
-        if counts:
-            found = scales.lines.y()[steps.step + steps.begin]
-        else:
-            found = (scales.at(steps, steps.step) - scales.bases(steps)) / scales.spread[steps.row]
-        return np.where(np.isfinite(found) & (steps.step < scales.until[steps.row]), found, np.nan)
-
-    def ahead(self, windows: Sequence[Window]) -> NDArray[np.float64]:
-        """[B, h], ``wanted`` of the steps to come."""
-        scales = self.scales.of(windows)
-        return self.wanted(scales, scales.to_come).reshape(len(windows), -1)
 
     def _features(self, scales: WindowScales) -> NDArray[np.float32]:
         """[N, I] of all windows' steps, one after the other."""
@@ -255,7 +220,7 @@ class Panel(Modality):
         """I."""
         static = sum(len(spec) if isinstance(spec, list) else 1 for spec in self.static)
         covariates = len(self.past.mean) + len(self.future.mean)
-        return 10 + len(self.lags) + covariates + static + 2 * len(self.cycles)
+        return 9 + len(self.lags) + covariates + static + 2 * len(self.cycles)
 
     def notes(self, rows: Iterable[Any]) -> list[str]:
         return []
@@ -279,6 +244,23 @@ class Panel(Modality):
             return cls(from_dict(PanelConfig, values["settings"]), values["learnt"])
         except (KeyError, TypeError, ValueError) as error:
             raise InputError(f"panel: not what was saved by modality panel ({error})") from error
+
+
+def _measured(scales: WindowScales) -> dict[str, Any]:
+    """What windows are like: their levels, and within which these lie; how wide the usual one is; and how far off its
+    base is at each step to come, in spreads."""
+    windows, levels = scales.windows, scales.described
+    told = np.array([np.count_nonzero(~np.isnan(window.history)) >= FEW for window in windows])
+    narrow = (scales.deviation / np.maximum(np.abs(scales.mean), scales.deviation), scales.spread / scales.deviation)
+    off = np.minimum(np.abs(scales.wanted(scales.to_come)), LARGEST).reshape(len(windows), -1)
+    known = ~np.isnan(off)
+    growth = np.where(known, off, 0).sum(0) / np.maximum(known.sum(0), 1)
+    return {
+        "levels": vars(_Columns.of(levels)),
+        "within": [levels.min(0).tolist(), levels.max(0).tolist()],
+        "usual": [float(np.median(ratio[told])) for ratio in narrow] if told.any() else list(Scales.usual),
+        "growth": np.where(growth > 0, growth, 1.0).tolist(),
+    }
 
 
 class Windows:

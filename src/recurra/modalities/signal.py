@@ -64,7 +64,8 @@ class RunningScale:
         """The next step of some rows. x: [B, C]. Returns it encoded, [B, C], with seasons [B, 2C]."""
         x = np.clip(x, -HUGE, HUGE)
         count, mean, variance = (self.states[name][rows] for name in ("count", "mean", "variance"))
-        known = ~np.isnan(x) & ~((count > 0) & (variance == 0) & (x == mean))
+        there = ~np.isnan(x)
+        known = there & ~((count > 0) & (variance == 0) & (x == mean))
         count = count + known
         rate = np.where(known, 1 / np.clip(count, 1, self.memory), 0.0)
         far = np.where(known, x - mean, 0.0)
@@ -79,7 +80,7 @@ class RunningScale:
         encoded = np.clip(np.arcsinh(left), -LARGEST, LARGEST)
         if self._season is None:
             return encoded
-        return np.concatenate([encoded, self._season.step(rows, encoded, ~np.isnan(x).any(axis=1))], axis=1)
+        return np.concatenate([encoded, self._season.step(rows, encoded, np.asarray(there.all(axis=1)))], axis=1)
 
 
 class Signal(Modality):
