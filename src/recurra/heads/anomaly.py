@@ -146,8 +146,12 @@ class Anomaly(Head):
             mean, deviation = self.expected(outputs)
             square = ((steps - mean) / deviation).square()
             return (square / 2 + deviation.log() + math.log(math.tau) / 2).sum(1), square.mean(1).sqrt()
-        square = (outputs.view(steps.shape) - steps).flatten(1).square()
-        return square.nanmean(1) * self.channels / 2, square.mean(1).sqrt()
+        steps = steps.flatten(1)
+        there = ~steps.isnan()
+        # What is not there must not come near the gradient either: NaN times nothing is NaN.
+        square = torch.where(there, outputs - steps.nan_to_num(), 0).square()
+        error = square.mean(1).sqrt().masked_fill(~there.all(1), math.nan)
+        return square.sum(1) / there.sum(1) * self.channels / 2, error.detach()
 
     def along(self, features: Ragged, steps: Tensor) -> tuple[Tensor, Tensor]:
         """Each step's loss in nats and its error, both [N]; of a first step, which nothing forecast, 0 and NaN."""
