@@ -250,6 +250,9 @@ def test_calibrated_intervals_hold_their_share() -> None:
     overlapping = [_widths(np.abs(outside[:20]), 0.8, apart)[0] for apart in (20, 10, 5, 2)]
     assert overlapping == sorted(overlapping)
     assert overlapping[-1] == np.abs(outside[:20]).max()
+    # Two windows that hold everything are no reason to say less than was said.
+    assert (_widths(outside[:20] - 100, 0.8, 2) == 0).all()
+    assert (_widths(outside[:20] - 100, 0.8, 20) < 0).all()
 
 
 def test_meter_counts_the_same_as_by_hand() -> None:

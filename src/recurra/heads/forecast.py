@@ -245,12 +245,14 @@ def _widths(outside: Numbers, share: float, apart: int) -> Numbers:
     """outside: [B, h], how far true values lay outside, below 0 for inside, NaN for none. Returns [h].
 
     The quantile at share * (n + 1) / n of each step's own, or of all steps' where windows are few. n is ``apart``, the
-    windows that do not overlap: errors of the others are nearly the same ones again.
+    windows that do not overlap: errors of the others are nearly the same ones again. Of so few that this is beyond the
+    largest, nothing is narrowed.
     """
+    part = share * (1 + 1 / apart)
     groups = [outside[:, step] for step in range(outside.shape[1])] if apart >= ENOUGH else [outside]
     found = []
     for group in groups:
         there = np.sort(group[~np.isnan(group)])
-        place = int(np.ceil(min(1.0, share * (1 + 1 / apart)) * len(there))) - 1
-        found.append(there[place] if len(there) else 0.0)
+        width = there[int(np.ceil(min(1.0, part) * len(there))) - 1] if len(there) else 0.0
+        found.append(max(0.0, width) if part > 1 else width)
     return np.broadcast_to(found, outside.shape[1]).copy()
