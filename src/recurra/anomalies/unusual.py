@@ -37,7 +37,7 @@ class Habits:
     memory: int = 2000
     recent: int = 10
     last: int = 20
-    quiet: int = 200
+    quiet: int = 100
     warm: int = 50
 
 

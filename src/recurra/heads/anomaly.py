@@ -48,7 +48,7 @@ class AnomalyConfig:
     memory: int = setting(2000, "about how many steps back errors count in what is usual")
     recent: int = setting(10, "steps of the short mean of errors, which is watched too")
     last: int = setting(20, "about how many last steps' values are held against all that the memory has")
-    quiet: int = setting(200, "steps after a score in which one about as high is of the same event, and no new alarm")
+    quiet: int = setting(100, "steps after a score in which one about as high is of the same event, and no new alarm")
     warm: int = setting(50, "steps at the beginning of a series whose score is 0")
 
     def __post_init__(self) -> None:

@@ -12,7 +12,7 @@ anomaly = Task(
     dataset="signals",
     defaults={
         "trunk.hidden": 32,
-        "training.epochs": 6,
+        "training.epochs": 20,
         "training.batch_tokens": 8192,
         "training.rate": 5e-3,
     },
