@@ -145,7 +145,99 @@ def test_without_times_steps_are_counted() -> None:
     assert any("no column of times" in note for note in found.notes)
 
 
-@pytest.mark.parametrize("wrong", ["x", "0h", "2B", "h5"])
+def test_a_row_without_its_series_is_named() -> None:
+    for nothing in ("", None, float("nan"), "NA"):
+        with pytest.raises(
+            DataError, match=r"f.csv, row 3, column unique_id: expected the name of a series, got nothing"
+        ):
+            panel({"unique_id": ["a", "a", nothing], "ds": [1, 2, 3], "y": [1, 2, 3]})
+
+
+def test_a_static_column_that_changes_is_named_with_its_row() -> None:
+    rows = {"unique_id": ["a", "a", "b", "b"], "ds": [1, 2, 1, 2], "y": [1, 2, 3, 4], "kind": ["x", None, "y", "z"]}
+    with pytest.raises(DataError, match=r"f.csv, row 4, series b: expected 'y' in column kind, .* got 'z'"):
+        panel(rows, static="kind")
+    assert "kind" not in panel(rows).columns.get("static", "")
+    found = panel({**rows, "kind": [None, "x", "y", "y"], "size": [1, None, 2, 2]}, static="kind,size")
+    assert [line.static for line in found.lines] == [("x", 1.0), ("y", 2.0)]
+
+
+def test_true_and_false_are_one_and_nothing_also_as_text() -> None:
+    rows = {"ds": [1, 2, 3, 4], "y": [1, 2, 3, 4]}
+    for values in (["True", "false", "", "TRUE"], [True, False, None, True]):
+        found = panel({**rows, "open": values})
+        assert found.columns["past"] == "open"
+        np.testing.assert_array_equal(found.lines[0].past[:4, 0], [1, 0, np.nan, 1])
+
+
+def test_what_is_left_out_beside_chosen_covariates_is_said() -> None:
+    rows = {"ds": [1, 2, 3], "y": [1, 2, 3], "price": [1, 2, 1], "region": ["a", "b", "a"], "promo": [0, 1, 0]}
+    found = panel(rows, future="promo")
+    assert "f.csv: columns that are not used, as others are chosen: price, region" in found.notes
+    assert found.columns == {"ds": "ds", "y": "y", "future": "promo"}
+
+
+def test_of_two_rows_for_one_time_the_one_with_y_counts() -> None:
+    rows = {"ds": [2, 1, 2, 2, 3], "y": [None, 1, 2, None, 3], "promo": [7, 0, 1, 8, 0]}
+    found = panel(rows, past="promo")
+    assert found.lines[0].y[:3].tolist() == [1, 2, 3]
+    assert found.lines[0].past[:3, 0].tolist() == [0, 1, 0]
+    assert "f.csv: 2 rows without y left out, as another row of their time has one" in found.notes
+
+
+def test_a_column_has_one_role() -> None:
+    rows = {"ds": [1, 2, 3], "y": [1, 2, 3], "price": [1, 2, 1]}
+    with pytest.raises(InputError, match="column 'y' is both y and future"):
+        panel(rows, y="y", future="y")
+    with pytest.raises(InputError, match="column 'y' is chosen as future; is it not the y"):
+        panel(rows, future="y")
+    with pytest.raises(InputError, match="column 'price' is both past and future"):
+        panel(rows, y="y", future="price", past="price")
+    with pytest.raises(InputError, match="expected one column of times, got ds, price"):
+        panel({**rows, "ds": [1, 2, 3]}, ds="ds,price")
+
+
+def test_dates_in_another_order_than_pandas_expects_are_read_in_one() -> None:
+    days = [str(day) for day in pd.date_range("2012-01-01", periods=24, freq="MS").strftime("%d/%m/%Y")]
+    found = panel({"unique_id": ["a"] * 24 + ["b"] * 24, "ds": days * 2, "y": list(range(48))})
+    assert str(found.frequency) == "M"
+    assert found.lines[0].times[23] == np.datetime64("2013-12-01")
+    assert "f.csv: '01/02/2012' in column ds is 2012-02-01: day first in all its dates" in found.notes
+
+
+def test_numbers_that_are_dates_are_no_steps_unless_that_is_said() -> None:
+    rows = {"ds": [20240130, 20240131, 20240201, 20240202], "y": [1, 2, 3, 4]}
+    found = panel(rows)
+    assert str(found.frequency) == "D"
+    assert found.known == [4]
+    assert panel(rows, frequency="1").lines[0].times[0] == 20240130
+
+
+@pytest.mark.parametrize(
+    ("times", "frequency", "expected"),
+    [
+        (["2024-01-01", "2024-01-08", "2024-01-15"], "D", "rows lie 7 steps of one day apart"),
+        (["2024-01-01", "2024-01-02", "2024-01-03"], "h", "rows lie 24 steps of one hour apart"),
+        (["2024-01-01", "2024-01-02", "2024-01-03"], "1", "times are dates, but modality.frequency is one step"),
+        ([1, 2, 3], "D", "times are whole numbers, but modality.frequency is one day; expected one such as 1"),
+    ],
+)
+def test_a_frequency_that_the_times_contradict_is_refused(times: list[object], frequency: str, expected: str) -> None:
+    with pytest.raises(InputError, match=expected):
+        panel({"ds": times, "y": [1, 2, 3]}, frequency=frequency)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [("MS", "M"), ("ME", "M"), ("QS", "Q"), ("QE-DEC", "Q"), ("YS", "Y"), ("YE", "Y"), ("A-DEC", "Y"), ("W-SUN", "W"),
+     ("1d", "D"), ("1h", "h"), ("H", "h"), ("30m", "30min"), ("30T", "30min"), ("T", "min"), ("1mo", "M"), ("1w", "W"),
+     ("1", "step"), ("7", "7step"), ("2W-MON", "2W")],
+)  # fmt: skip
+def test_frequencies_as_pandas_and_polars_write_them(text: str, expected: str) -> None:
+    assert str(Frequency.parse(text)) == expected
+
+
+@pytest.mark.parametrize("wrong", ["x", "0h", "2B", "h5", "", "D-SUN", "W-sun"])
 def test_what_is_no_frequency_is_refused(wrong: str) -> None:
     with pytest.raises(InputError, match=r"modality.frequency: expected rows, or a number and one of"):
         Frequency.parse(wrong)

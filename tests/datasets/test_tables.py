@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from recurra.datasets.tables import Plain, frame_of, read_table
+from recurra.datasets.tables import NOTES, Plain, frame_of, read_table
 from recurra.errors import DataError, InputError, MissingFileError
 
 ROWS = {
@@ -223,3 +223,23 @@ def test_one_file_or_two_forms_of_a_table_are_not_parallel(tmp_path: Path) -> No
     for name in ("train", "reviews", "a", "no/such/folder"):
         with pytest.raises(MissingFileError, match="no such file or folder"):
             read(tmp_path / name)
+
+
+def test_decimal_commas_between_semicolons_are_read_and_said(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text("id;y;price;note\na;21,5;6.0;1,2,3\nb;;5.5;x\nc;1.234,5;7;y\n")
+    table = read(path)
+    assert table["y"].tolist() == ["21.5", "", "1234.5"]
+    assert table["price"].tolist() == ["6.0", "5.5", "7"]
+    assert table["note"].tolist() == ["1,2,3", "x", "y"]
+    assert table.attrs[NOTES] == [f"{path}: the commas in column y are decimal ones"]
+    path.write_text('id,y\na,"21,500"\n')
+    assert read(path)["y"].tolist() == ["21,500"]
+
+
+def test_an_index_without_a_name_is_no_column_of_parquet(tmp_path: Path) -> None:
+    frame = pd.DataFrame({"ds": ["c", "a", "b"], "y": [1.0, 2.0, 3.0]}).sort_values("ds")
+    frame.to_parquet(tmp_path / "a.parquet")
+    assert list(read(tmp_path / "a.parquet")) == ["ds", "y"]
+    frame.set_index("ds").to_parquet(tmp_path / "b.parquet")
+    assert set(read(tmp_path / "b.parquet")) == {"ds", "y"}

@@ -130,3 +130,21 @@ def test_from_a_file_to_forecasts_on_the_command_line(
     assert len(table.splitlines()) == 15
     measured, _ = called("evaluate", out, file, "--json")
     assert json.loads(measured)["metrics"]["mae"] > 0
+
+
+def test_one_covariate_is_a_name_and_not_its_letters() -> None:
+    assert recurra.Forecaster(future="promo").covariates["future"] == ("promo",)
+
+
+def test_a_frequency_is_kept_as_the_data_have_it(tmp_path: Path) -> None:
+    months = sales(2, 40)
+    months["ds"] = [*pd.date_range("2020-01-01", periods=40, freq="MS").strftime("%d/%m/%Y")] * 2
+    found = recurra.Forecaster(3, freq="MS", out=tmp_path / "months", **SMALL).fit(months)
+    assert found.run.config.modality.frequency == "M"
+    assert str(found.predict()["ds"].iloc[0])[:10] == "2023-05-01"
+    counted = sales(2, 40).assign(ds=[*range(40)] * 2)
+    found = recurra.Forecaster(3, freq=1, out=tmp_path / "counted", **SMALL).fit(counted)
+    assert found.run.config.modality.frequency == "step"
+    assert found.predict()["ds"].iloc[0] == 40
+    with pytest.raises(InputError, match="rows lie 7 steps of one step apart"):
+        found.predict(df=counted.assign(ds=counted["ds"] * 7))

@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,7 +19,10 @@ SPANS = {"M": (28, 31), "Q": (89, 92), "Y": (365, 366)}
 NAMES = {"s": "second", "min": "minute", "h": "hour", "D": "day", "B": "working day", "W": "week", "M": "month"}
 NAMES |= {"Q": "quarter", "Y": "year", "step": "step"}
 SEASONS = {"D": 7, "B": 5, "W": 52, "M": 12, "Q": 4, "Y": 1, "rows": 1, "step": 1}
-FORM = re.compile(r"(\d*)(s|min|h|D|B|W|M|Q|Y|step)")
+# As pandas (old and new) and polars write them; where a month, quarter or week begins or ends, the data say.
+ALIASES = {"S": "s", "T": "min", "m": "min", "H": "h", "d": "D", "w": "W", "mo": "M", "MS": "M", "ME": "M"}
+ALIASES |= {"q": "Q", "QS": "Q", "QE": "Q", "y": "Y", "YS": "Y", "YE": "Y", "A": "Y", "AS": "Y", "": "step"}
+FORM = re.compile(r"(\d*)([A-Za-z]*)(?:(?<=[WQYASE])-[A-Z]{3})?")
 
 
 @dataclass(frozen=True)
@@ -29,6 +32,8 @@ class Frequency:
 
     >>> Frequency.parse("15min").season, str(Frequency.parse("h")), Frequency.parse("2D").words
     (96, 'h', '2 days')
+    >>> [str(Frequency.parse(text)) for text in ("MS", "W-SUN", "30T", "1d", "1mo", "7")]
+    ['M', 'W', '30min', 'D', 'M', '7step']
     """
 
     count: int
@@ -40,12 +45,13 @@ class Frequency:
         if text == "rows":
             return cls(1, "rows")
         found = FORM.fullmatch(text)
-        if found is None or found[1] == "0" or (found[2] == "B" and found[1] not in ("", "1")):
+        count, unit = (int(found[1] or 1), ALIASES.get(found[2], found[2])) if found and text else (0, "")
+        if not count or unit not in NAMES or (unit == "B" and count > 1):
             raise InputError(
                 f"modality.frequency: expected rows, or a number and one of {', '.join(UNITS)}, B, "
                 f"{', '.join(MONTHS)} or step, such as 15min, got {text!r}"
             )
-        return cls(int(found[1] or 1), found[2])
+        return cls(count, unit)
 
     def __str__(self) -> str:
         return f"{self.count if self.count > 1 else ''}{self.unit}"
@@ -71,24 +77,50 @@ class Frequency:
 
     def places(self, times: NDArray[Any], where: str) -> NDArray[np.int64]:
         """times: [n], ascending. Each one's step, from 0 at the first. Raises DataError for one between two steps."""
-        if self.unit == "rows":
-            return np.arange(len(times))
-        if self.unit in MONTHS:
-            months = times.astype("datetime64[M]").astype(np.int64)
-            steps, rest = np.divmod(months - months[0], self.count * MONTHS[self.unit])
-        elif self.unit == "B":
-            days = times.astype("datetime64[D]")
-            steps, rest = np.busday_count(days[0], days), ~np.is_busday(days)
-        else:
-            numbers = times.astype(np.int64)
-            steps, rest = np.divmod(numbers - numbers[0], self.seconds or self.count)
+        steps, rest = self._divided(times)
         if rest.any():
             at = times[int(np.flatnonzero(rest)[0])]
             raise DataError(
                 f"{where}, {at}: lies between two steps of one {self.words}, counted from {times[0]}; correct it, or "
                 "say --set modality.frequency=..., with rows for steps that are not even"
             )
-        return np.asarray(steps, np.int64)
+        return steps
+
+    def _divided(self, times: NDArray[Any]) -> tuple[NDArray[np.int64], NDArray[Any]]:
+        """Each one's step, from 0 at the first, and what is left of it between two steps."""
+        if self.unit == "rows":
+            return np.arange(len(times)), np.zeros(len(times))
+        if self.unit == "B":
+            days = times.astype("datetime64[D]")
+            return np.busday_count(days[0], days), ~np.is_busday(days)
+        if self.unit in MONTHS:
+            numbers, apart = times.astype("datetime64[M]").astype(np.int64), self.count * MONTHS[self.unit]
+        else:
+            numbers, apart = times.astype(np.int64), self.seconds or self.count
+        steps, rest = np.divmod(numbers - numbers[0], apart)
+        return np.asarray(steps, np.int64), rest
+
+    def is_even(self, times: NDArray[Any]) -> bool:
+        """Whether each time is one step after the one before. times: as for ``places``, two of them at least."""
+        steps, rest = self._divided(times)
+        return not rest.any() and bool((np.diff(steps) == 1).all())
+
+    def check(self, series: Iterable[NDArray[Any]], name: str) -> None:
+        """Raises InputError where times are not of this kind, or never so near each other. series: as ``places``."""
+        series, counts = list(series), self.unit == "step"
+        if self.unit == "rows":
+            return
+        if counts == (series[0].dtype.kind == "M"):
+            found, wanted = ("dates", "D") if counts else ("whole numbers", "1")
+            raise InputError(
+                f"{name}: times are {found}, but modality.frequency is one {self.words}; expected one such as {wanted}"
+            )
+        gaps = np.concatenate([np.diff(self._divided(times)[0]) for times in series])
+        if len(gaps) > 1 and (apart := int(np.gcd.reduce(gaps))) > 1:
+            raise InputError(
+                f"{name}: rows lie {apart} steps of one {self.words} apart, or a multiple of that; bring them "
+                "to that frequency, or train with theirs"
+            )
 
     def times(self, first: Any, count: int, known: NDArray[Any]) -> NDArray[Any]:
         """The grid's first ``count`` times. known: times that are there, whose day of the month is followed."""
@@ -111,6 +143,14 @@ class Frequency:
             days = np.busday_offset(first.astype("datetime64[D]"), steps, roll="forward")
             return np.asarray(days.astype(known.dtype) + (first - first.astype("datetime64[D]").astype(known.dtype)))
         return np.asarray(first + steps * (np.timedelta64(self.seconds, "s") if self.seconds else self.count))
+
+
+def is_even(times: NDArray[Any], frequency: str) -> bool:
+    """Whether times follow each other step by step. times: ascending, without repetition. frequency: empty: found."""
+    if len(times) < 2:
+        return False
+    grid = Frequency.parse(frequency) if frequency else _usual(times)
+    return (_usual(times) if grid.unit in ("rows", "step") else grid).is_even(times)
 
 
 def found_in(series: Mapping[str, NDArray[Any]], name: str) -> Frequency:

@@ -14,7 +14,7 @@ from recurra.datasets.logs import RECORDING, recordings
 from recurra.datasets.points import FEW, WHOLE, cut_in_time, gathered
 from recurra.datasets.sets import DATASETS
 from recurra.datasets.split import describe, split_rows, split_text
-from recurra.datasets.tables import Plain, frame_of, is_readable, read_table
+from recurra.datasets.tables import NOTES, Plain, frame_of, is_readable, read_table
 from recurra.errors import InputError, MissingFileError
 
 if TYPE_CHECKING:
@@ -62,7 +62,8 @@ class Splits:
 
     valid: None where these are trained on as well (``without_valid``). test: None if ``data.test_fraction`` is 0 and no
     test rows were given. defaults: settings that suit a data set known by name. notes: what a person should know, in
-    sentences. cut: the parts that were cut off from the training rows.
+    sentences. cut: the parts that were cut off from the training rows. settled: settings as the data have them, however
+    they were asked for.
     """
 
     name: str
@@ -73,6 +74,7 @@ class Splits:
     notes: list[str]
     defaults: Mapping[str, object]
     cut: tuple[str, ...] = ()
+    settled: Mapping[str, object] = field(default_factory=dict)
 
     def without_valid(self) -> "Splits":
         """The same, with rows that were cut off for validation among those to train on; no others are, and not where
@@ -193,16 +195,18 @@ def _rows(
     turns: int,
 ) -> Rows:
     """As ``rows_of``, of a table that may hold points, or the steps of recordings."""
+    read = table.attrs.get(NOTES, [])
     # In both, the columns are then as they are called in the data, so that a run finds them again.
     if pointwise and (points := gathered(table, name, columns)):
         own = {role: column for role, column in columns.items() if role != WHOLE}
         rows = rows_of(points.table, name, roles, {**own, WHOLE: WHOLE}, familiar, optional, gaps, turns)
         found = {**rows.columns, WHOLE: points.channels}
-        return replace(rows, columns=found, notes=[*points.notes, *rows.notes])
+        return replace(rows, columns=found, notes=[*read, *points.notes, *rows.notes])
     if not pointwise and (log := recordings(table, name, roles, columns, familiar, window)):
         rows = rows_of(log.table, name, roles, {}, None, (*optional, RECORDING), gaps)
-        return replace(rows, columns=log.columns, notes=[*log.notes, *rows.notes])
-    return rows_of(table, name, roles, columns, familiar, optional, gaps, turns)
+        return replace(rows, columns=log.columns, notes=[*read, *log.notes, *rows.notes])
+    rows = rows_of(table, name, roles, columns, familiar, optional, gaps, turns)
+    return replace(rows, notes=[*read, *rows.notes])
 
 
 def _plain(roles: tuple[str, ...], running: bool) -> Plain:

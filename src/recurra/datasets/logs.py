@@ -77,7 +77,7 @@ def recordings(
     if found is None:
         return None
     parts = {role: _parts(text) for role, text in found.items()}
-    times = times_of(table, name, found["time"]) if "time" in found else None
+    times, said_of_times = times_of(table, name, found["time"]) if "time" in found else (None, [])
     keys, missing = _keys(table, name, parts.get("id", []), times)
     points = gathered(table[parts[WHOLE]].assign(unique_id=keys), name, {WHOLE: found[WHOLE]})
     assert points is not None
@@ -111,7 +111,7 @@ def recordings(
     used = {column for each in parts.values() for column in each}
     if left := [str(column) for column in table.columns if column not in used]:
         notes.append(f"columns that are not read: {', '.join(left)}")
-    return Log(made, found, [*(f"{name}: {note}" for note in notes), *points.notes[1:]])
+    return Log(made, found, [*(f"{name}: {note}" for note in notes), *said_of_times, *points.notes[1:]])
 
 
 def _columns(

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from recurra.datasets.frequency import Frequency, found_in
 from recurra.datasets.roles import Reader, roles_of, sort_rest
+from recurra.datasets.tables import NOTES
 from recurra.errors import DataError, InputError
 from recurra.timeline import Names, Numbers, Timeline
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 Places = NDArray[np.int64]
+COVARIATES = ("past", "future", "static")
 PARTS = ("train", "valid", "test")
 
 
@@ -57,7 +59,8 @@ def panel_of(
     table = pd.concat([tables[part] for part in parts]) if len(parts) > 1 else tables[parts[0]]
     if table.empty:
         raise InputError(f"{name}: there are no rows")
-    rows = _Rows(table, name, columns, familiar or {})
+    rows = _Rows(table, name, columns, familiar or {}, frequency)
+    rows.notes += dict.fromkeys(note for one in tables.values() for note in one.attrs.get(NOTES, ()))
     groups = rows.groups()
     grid = rows.grid(frequency, groups)
     found = _Lines(rows, part, grid, horizon)
@@ -75,40 +78,71 @@ class _Rows:
     """A table's N rows, each column read as what it is for.
 
     chosen: role to its columns. names: of the series; codes: [N], which of them. times: [N], steps where the table has
-    none; wall: the same as the clock on the wall has them. y: [N, Y]. past: [N, P]. future: [N, K]. static: S columns.
+    none; wall: the same as the clock on the wall has them. y: [N, Y]. past: [N, P]. future: [N, K]. static: of
+    S columns the value of each series.
     """
 
-    def __init__(self, table: "pd.DataFrame", name: str, columns: Mapping[str, str], familiar: Mapping[str, str]):
+    def __init__(
+        self,
+        table: "pd.DataFrame",
+        name: str,
+        columns: Mapping[str, str],
+        familiar: Mapping[str, str],
+        frequency: str,
+    ):
         self.name = name
-        self.chosen, self.notes = roles_of(table, name, columns, familiar)
         reader = Reader(table, name)
-        times, wall = reader.times(self.chosen["ds"])
+        self.chosen, self.notes = roles_of(reader, columns, familiar)
         ids = reader.ids(self.chosen["unique_id"], len(table))
-        if not any(self.chosen[role] for role in ("past", "future", "static")):
+        if not any(self.chosen[role] for role in COVARIATES):
             self.notes += sort_rest(reader, ids, self.chosen)
+        elif unused := set(table.columns) - {column for named in self.chosen.values() for column in named}:
+            listed = ", ".join(column for column in table.columns if column in unused)
+            self.notes.append(f"{name}: columns that are not used, as others are chosen: {listed}")
         self.y, self.past, self.future = (reader.matrix(self.chosen[role]) for role in ("y", "past", "future"))
-        self.static = [reader.either(column) for column in self.chosen["static"]]
         self.names, self.codes = np.unique(ids, return_inverse=True)
-        if times is None or wall is None:
+        self.static = [reader.fixed(column, self.names, self.codes) for column in self.chosen["static"]]
+        if self.chosen["ds"]:
+            read = reader.times(self.chosen["ds"][0], frequency)
+            self.times, self.wall = read.utc, read.wall
+            self.notes += read.notes
+        else:
             self.notes.append(f"{name}: no column of times, so the rows are taken for steps one after the other")
-            times = wall = np.arange(len(table))
-        self.times, self.wall = times, wall
+            self.times = self.wall = np.arange(len(table))
 
     def groups(self) -> list[Places]:
         """Of each series its rows in the order of time, each once."""
         order = np.lexsort((self.times, self.codes))
         if self.chosen["ds"] and (order != np.argsort(self.codes, kind="stable")).any():
             self.notes.append(f"{self.name}: the rows were not in the order of time, and are sorted")
-        found = self._once(order)
-        if len(found) < len(order):
-            self.notes.append(f"{self.name}: {len(order) - len(found):,} rows that repeat another one are left out")
+        known = self._known(order)
+        if len(known) < len(order):
+            count = f"{len(order) - len(known):,} rows without {', '.join(self.chosen['y'])}"
+            self.notes.append(f"{self.name}: {count} left out, as another row of their time has one")
+        found = self._once(known)
+        if len(found) < len(known):
+            self.notes.append(f"{self.name}: {len(known) - len(found):,} rows that repeat another one are left out")
         return np.split(found, np.flatnonzero(np.diff(self.codes[found])) + 1)
+
+    def _known(self, order: Places) -> Places:
+        """The rows in this order but those without y where another row of that series and time has one."""
+        empty = np.isnan(self.y[order]).all(1)
+        moment = np.cumsum(~self._same(order))
+        there = np.zeros(len(order) + 1, bool)
+        there[moment[~empty]] = True
+        return np.asarray(order[~(empty & there[moment])])
+
+    def _same(self, order: Places) -> NDArray[np.bool_]:
+        """[order], whether a row has the series and the time of the one before."""
+        before, after = order[:-1], order[1:]
+        same = (self.codes[before] == self.codes[after]) & (self.times[before] == self.times[after])
+        return np.concatenate([[False], same])
 
     def _once(self, order: Places) -> Places:
         """The rows in this order without repetitions. Raises DataError where two for one time disagree."""
         before, after = order[:-1], order[1:]
         values = np.concatenate([self.y, self.past, self.future], 1)
-        same = (self.codes[before] == self.codes[after]) & (self.times[before] == self.times[after])
+        same = self._same(order)[1:]
         equal = ((values[before] == values[after]) | (np.isnan(values[before]) & np.isnan(values[after]))).all(1)
         if (same & ~equal).any():
             row = after[int(np.flatnonzero(same & ~equal)[0])]
@@ -121,12 +155,19 @@ class _Rows:
 
     def grid(self, frequency: str, groups: list[Places]) -> Frequency:
         """As said, or as found in the times; where these are days or longer, ``times`` are the wall's from now on."""
+        series = {str(self.names[self.codes[g[0]]]): self.times[g] for g in groups}
         if frequency:
             grid = Frequency.parse(frequency)
+            grid.check(series.values(), self.name)
         elif not self.chosen["ds"]:
             grid = Frequency(1, "step")
         else:
-            grid = found_in({str(self.names[self.codes[g[0]]]): self.times[g] for g in groups}, self.name)
+            if len(groups) == len(self.times) > 1:
+                raise InputError(
+                    f"{self.name}: each row has another {' and '.join(self.chosen['unique_id'])}, so no series has two "
+                    "steps; name what tells series apart with --column unique_id=NAME"
+                )
+            grid = found_in(series, self.name)
         if self.wall is not self.times and grid.unit in ("D", "B", "W", "M", "Q", "Y"):
             self.times = self.wall
         elif self.wall is not self.times:
@@ -146,7 +187,7 @@ class _Lines:
 
     def __init__(self, rows: _Rows, part: Places, grid: Frequency, horizon: int):
         self.rows, self.part, self.grid, self.horizon = rows, part, grid, horizon
-        past, future, static = (tuple(rows.chosen[role]) for role in ("past", "future", "static"))
+        past, future, static = (tuple(rows.chosen[role]) for role in COVARIATES)
         self.names: Names = (past, future, static)
         self.lines: list[Timeline] = []
         self.known: list[int] = []
@@ -180,7 +221,7 @@ class _Lines:
         columns = [np.full((total, values.shape[1]), np.nan) for values in (y[:, None], past, future)]
         for column, values in zip(columns, (y[:, None], past, future), strict=True):
             column[places] = values
-        static = tuple(column[group[0]] for column in rows.static)
+        static = tuple(column[rows.codes[group[0]]] for column in rows.static)
         self.lines.append(Timeline(id, full, columns[0][:, 0], columns[1], columns[2], static, self.names))
         self.known.append(known)
         seen = part[: last + 1]

@@ -56,7 +56,7 @@ def gathered(table: "pd.DataFrame", name: str, columns: Mapping[str, str]) -> Po
         return None
     channels, found = chosen
     values = np.stack([_numbers(table, name, column) for column in channels], axis=1)
-    times = times_of(table, name, found["time"]) if "time" in found else None
+    times, said = times_of(table, name, found["time"]) if "time" in found else (None, [])
     marks = _numbers(table, name, found["marks"]) if "marks" in found else None
     ids = table[found["id"]].astype(str).to_numpy() if "id" in found else np.full(len(table), name)
     counts = dict.fromkeys(("filled", "moved", "same", "gaps"), 0)
@@ -78,7 +78,7 @@ def gathered(table: "pd.DataFrame", name: str, columns: Mapping[str, str]) -> Po
         rows["windows"].append(_windows(marks[at]) if marks is not None else "")
         places.append(at)
     kept = {key: value for key, value in rows.items() if value and (key != "windows" or marks is not None)}
-    notes = [f"{name}: {note}" for note in _notes(counts, channels, found, len(places))]
+    notes = [f"{name}: {note}" for note in _notes(counts, channels, found, len(places))] + said
     return Points(frame_of(kept), ",".join(channels), notes, places)
 
 
@@ -140,22 +140,24 @@ def _numbers(table: "pd.DataFrame", name: str, column: str) -> "NDArray[np.float
     return np.array([np.nan if value is None else value for value in found], np.float64)
 
 
-def times_of(table: "pd.DataFrame", name: str, column: str) -> "NDArray[Any]":
-    """As moments, in UTC where they have zones, or as numbers. Raises DataError, naming row and column."""
+def times_of(table: "pd.DataFrame", name: str, column: str) -> "tuple[NDArray[Any], list[str]]":
+    """As moments, in UTC where they have zones, or as numbers, and notes. Raises DataError, naming row and column."""
     import numpy as np
     import pandas as pd
 
-    given = table[column]
-    found: NDArray[Any]
-    if all(map(is_number, given)):
-        found = _numbers(table, name, column)
-    else:
-        found = pd.to_datetime(given, errors="coerce", utc=True, format="mixed").to_numpy("datetime64[s]")
-    bad = np.isnan(found)
-    if bad.any():
+    from recurra.datasets.times import counted, moments  # numpy takes its time
+
+    if not all(map(is_number, table[column])):
+        read = moments(table[column], name)
+        return read.utc, read.notes
+    found = _numbers(table, name, column)
+    if (bad := np.isnan(found)).any():
         row = table.index[int(bad.argmax())]
-        raise DataError(f"{name}, row {row}, column {column}: expected a time, got {given[row]!r}")
-    return found
+        raise DataError(f"{name}, row {row}, column {column}: expected a time, got {table[column][row]!r}")
+    if (found % 1).any():
+        return found, []
+    read = counted(pd.Series(found.astype(np.int64), index=table.index, name=column), name)
+    return read.utc, read.notes
 
 
 def _filled(values: "NDArray[np.float64]", where: str, channels: list[str]) -> "tuple[NDArray[np.float64], int]":

@@ -1,25 +1,22 @@
 """Columns of a table in the long form: what each one is for, and its values as numbers, times and names."""
 
-import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from recurra.datasets.tables import HEADER_HINT
+from recurra.datasets.frequency import Frequency
+from recurra.datasets.guesses import Guesser, numbers_rows
+from recurra.datasets.tables import ABSENT
+from recurra.datasets.times import Times, counted, moments
 from recurra.errors import DataError, InputError, UnknownNameError
 
 if TYPE_CHECKING:
     import pandas as pd
 
 ROLES = ("unique_id", "ds", "y", "past", "future", "static")
-USUAL = {
-    "unique_id": "unique_id id series_id series item_id item store sku product ticker symbol station sensor",
-    "ds": "ds date datetime timestamp time month day week year period",
-    "y": "y value target sales demand close quantity count amount price load consumption",
-}
-OFFSET = r"(?:Z|[+-]\d\d:?\d\d)$"
+TRUTH = {"true": 1.0, "false": 0.0}
 
 
 class Reader:
@@ -27,6 +24,7 @@ class Reader:
 
     def __init__(self, table: "pd.DataFrame", name: str):
         self.table, self.name = table, name
+        self._read: dict[str, NDArray[np.float64]] = {}
 
     def numbers(self, column: str) -> NDArray[np.float64]:
         """Raises DataError for a value that is neither missing nor a finite number."""
@@ -46,9 +44,18 @@ class Reader:
         return np.stack([np.zeros(len(self.table)), *map(self.numbers, columns)], axis=1)[:, 1:]
 
     def _numbers(self, column: str) -> NDArray[np.float64]:
+        """NaN where there is none; of true and false 1 and 0, where there is nothing else."""
         import pandas as pd
 
-        return np.asarray(pd.to_numeric(self.table[column], errors="coerce"), np.float64)
+        if column not in self._read:
+            values = self.table[column]
+            found = np.asarray(pd.to_numeric(values, errors="coerce"), np.float64)
+            if len(found) and np.isnan(found).all():
+                said = values.map(lambda v: TRUTH.get(v.strip().lower()) if isinstance(v, str) else None)
+                if (said.notna() | self.absent(column)).all():
+                    found = np.asarray(said, np.float64)
+            self._read[column] = found
+        return self._read[column]
 
     def absent(self, column: str) -> NDArray[np.bool_]:
         """Whether there is nothing, or a word for that."""
@@ -57,68 +64,89 @@ class Reader:
         values = self.table[column]
         if pd.api.types.is_numeric_dtype(values) or pd.api.types.is_datetime64_any_dtype(values):
             return np.asarray(values.isna(), bool)  # no texts to look at
-        empty = values.map(lambda v: isinstance(v, str) and v.strip().lower() in ("", "na", "nan", "null", "none"))
+        empty = values.map(lambda v: isinstance(v, str) and v.strip().lower() in ABSENT)
         return np.asarray(values.isna() | empty, bool)
 
     def is_numeric(self, column: str) -> bool:
         """Whether every value is a number or missing."""
         return not bool((np.isnan(self._numbers(column)) & ~self.absent(column)).any())
 
-    def either(self, column: str) -> list[float | str]:
-        """Numbers where all are, else texts."""
-        if self.is_numeric(column):
-            return list(self.numbers(column).tolist())
-        return ["" if absent else str(v) for v, absent in zip(self.table[column], self.absent(column), strict=True)]
+    def is_whole(self, column: str) -> bool:
+        """Whether every value is a whole number or missing, and one is there."""
+        found = self._numbers(column)
+        there = found[np.isfinite(found)]
+        return self.is_numeric(column) and len(there) > 0 and not (there % 1).any()
+
+    def is_text(self, column: str) -> bool:
+        """Whether there are words, and nothing but texts or numbers beside them."""
+        values = self.table[column]
+        return not self.is_numeric(column) and bool(values.map(lambda v: v is None or isinstance(v, str | float)).all())
+
+    def is_unique(self, column: str) -> bool:
+        """Whether no two rows have the same, and none has nothing. The column must be whole, or text."""
+        return bool(self.table[column].is_unique) and not self.absent(column).any()
+
+    def fixed(self, column: str, names: NDArray[Any], codes: NDArray[np.int64]) -> list[float | str]:
+        """[names], the value that each series has in all its rows, missing ones aside: numbers, or else texts.
+
+        codes: [rows], of each its series, all of which have rows. Raises DataError, naming the row, where a series has
+        two values.
+        """
+        import pandas as pd
+
+        numeric = self.is_numeric(column)
+        given = self.numbers(column) if numeric else self.table[column].map(str).mask(self.absent(column)).to_numpy()
+        values = pd.Series(given, dtype=object)
+        first = values.groupby(codes).first()
+        expected = first.to_numpy()[codes]
+        differs = (values.notna() & (values != expected)).to_numpy()
+        if differs.any():
+            row = int(differs.argmax())
+            raise DataError(
+                f"{self.name}, row {self.table.index[row]}, series {names[codes[row]]}: expected {expected[row]!r} in "
+                f"column {column}, which is static, as in the series' other rows, got {values[row]!r}; name it with "
+                "--column past=... or future=..., where it is a number, or leave it out"
+            )
+        return [(np.nan if numeric else "") if pd.isna(value) else value for value in first]
 
     def ids(self, columns: list[str], rows: int) -> NDArray[Any]:
-        """[rows], of each the name of its series, with slashes where several columns make it."""
+        """[rows], of each the name of its series, with slashes where several columns make it. Raises DataError for a
+        row without.
+        """
         if not columns:
             return np.full(rows, "series")
+        for column in columns:
+            self._refuse_absent(column, "the name of a series")
         parts = [self.table[column].map(str) for column in columns]
         return np.asarray(parts[0] if len(parts) == 1 else ["/".join(p) for p in zip(*parts, strict=True)], dtype=str)
 
-    def times(self, columns: list[str]) -> tuple[NDArray[Any] | None, NDArray[Any] | None]:
-        """[rows] in UTC, and as the clock on the wall has them; the same array twice where there is no time zone."""
+    def _refuse_absent(self, column: str, expected: str) -> None:
+        if (absent := self.absent(column)).any():
+            row = self.table.index[int(absent.argmax())]
+            raise DataError(f"{self.name}, row {row}, column {column}: expected {expected}, got nothing")
+
+    def times(self, column: str, frequency: str) -> Times:
+        """frequency: of the steps, where known; where it is a number of steps, numbers are no dates."""
         import pandas as pd
 
-        if not columns:
-            return None, None
-        values, column = self.table[columns[0]], columns[0]
-        if self.absent(column).any():
-            row = self.table.index[int(np.flatnonzero(self.absent(column))[0])]
-            raise DataError(f"{self.name}, row {row}, column {column}: expected a time, got nothing")
-        if self.is_numeric(column):
-            numbers = self._numbers(column)
-            if (numbers % 1 != 0).any():
-                raise DataError(f"{self.name}, column {column}: expected times or whole numbers, got {numbers[0]}")
-            whole = numbers.astype(np.int64)
-            return whole, whole
-        zoned = _zoned(values)
-        try:
-            utc = pd.to_datetime(values.infer_objects(), utc=zoned)
-        except (ValueError, TypeError):
-            utc = pd.to_datetime(values, errors="coerce", utc=zoned, format="mixed")
-        if utc.isna().any():
-            row = int(np.flatnonzero(utc.isna())[0])
-            raise DataError(
-                f"{self.name}, row {self.table.index[row]}, column {column}: expected a time such as 2024-01-31 or "
-                f"2024-01-31 23:00, got {values.iloc[row]!r}; {HEADER_HINT}"
-            )
-        if not zoned:
-            plain = utc.to_numpy().astype("datetime64[s]")
-            return plain, plain
-        if isinstance(values.iloc[0], str):
-            wall = pd.to_datetime(values.str.replace(OFFSET, "", regex=True))
-        else:
-            wall = pd.to_datetime(values.map(lambda v: v.replace(tzinfo=None)))
-        return utc.dt.tz_localize(None).to_numpy().astype("datetime64[s]"), wall.to_numpy().astype("datetime64[s]")
+        self._refuse_absent(column, "a time")
+        if not self.is_numeric(column):
+            return moments(self.table[column], self.name, frequency)
+        numbers = self._numbers(column)
+        if (numbers % 1 != 0).any():
+            got = numbers[int((numbers % 1 != 0).argmax())]
+            raise DataError(f"{self.name}, column {column}: expected times or whole numbers, got {got}")
+        whole = numbers.astype(np.int64)
+        if frequency and Frequency.parse(frequency).unit == "step":
+            return Times(whole, whole, [])
+        return counted(pd.Series(whole, index=self.table.index, name=column), self.name)
 
 
 def roles_of(
-    table: "pd.DataFrame", name: str, columns: Mapping[str, str], familiar: Mapping[str, str]
+    reader: Reader, columns: Mapping[str, str], familiar: Mapping[str, str]
 ) -> tuple[dict[str, list[str]], list[str]]:
     """Role to its columns: chosen, familiar, or guessed, which a note says."""
-    have = [str(column) for column in table.columns]
+    name, have = reader.name, [str(column) for column in reader.table.columns]
     chosen: dict[str, list[str]] = {role: [] for role in ROLES}
     for role, text in columns.items():
         if role not in ROLES:
@@ -131,25 +159,26 @@ def roles_of(
         named = [text] if text in have else text.split(",")
         if role in chosen and not chosen[role] and set(named) <= set(have):
             chosen[role] = named
-    guessed = []
-    for role in ("ds", "unique_id", "y"):
-        if chosen[role]:
-            continue
-        taken = {column for found in chosen.values() for column in found}
-        by_name = {column.casefold(): column for column in reversed(have) if column not in taken}
-        usual = next((by_name[n] for n in USUAL[role].split() if n in by_name), None)
-        if usual is None and role == "y":
-            numeric = [c for c in have if c not in taken and Reader(table, name).is_numeric(c)]
-            if len(numeric) != 1:
+    if len(chosen["ds"]) > 1:
+        raise InputError(f"{name}: expected one column of times, got {', '.join(chosen['ds'])}; join them beforehand")
+    by_column: dict[str, str] = {}
+    for role, named in chosen.items():
+        for column in named:
+            if column in by_column:
                 raise InputError(
-                    f"{name}: which column is to be forecast? Choose with --column y=NAME, or several with commas, "
-                    f"from {', '.join(have)}; {HEADER_HINT}"
+                    f"{name}: column {column!r} is both {by_column[column]} and {role}; it can be one of them"
                 )
-            usual = numeric[0]
-        if usual is not None:
-            chosen[role] = [usual]
-            if usual != role:
-                guessed.append(f"{role} is column {usual!r}")
+            by_column[column] = role
+    guessed, guesser = [], Guesser(reader, [column for column in have if column not in by_column])
+    for role in ("ds", "unique_id", "y"):
+        if not chosen[role] and role in by_column:
+            raise InputError(
+                f"{name}: column {role!r} is chosen as {by_column[role]}; is it not the {role}? Choose another with "
+                f"--column {role}=NAME"
+            )
+        if not chosen[role] and (found := guesser.take(role, next(iter(chosen["ds"]), None))) is not None:
+            chosen[role] = [found]
+            guessed += [f"{role} is column {found!r}"] * (found != role)
     told = f"{name}: {', '.join(guessed)} (guessed; choose with --column ROLE=NAME)"
     return chosen, [told] if guessed else []
 
@@ -166,6 +195,8 @@ def sort_rest(reader: Reader, ids: NDArray[Any], chosen: dict[str, list[str]]) -
         absent = reader.absent(column)
         if absent.all():
             notes.append(f"{reader.name}: column {column!r} is empty, and left out")
+        elif numbers_rows(reader, column):
+            notes.append(f"{reader.name}: column {column!r} numbers the rows, and is left out")
         elif several and (pd.Series(reader.table[column].to_numpy()).groupby(ids).nunique() <= 1).all():
             chosen["static"].append(column)
         elif reader.is_numeric(column):
@@ -180,14 +211,3 @@ def sort_rest(reader: Reader, ids: NDArray[Any], chosen: dict[str, list[str]]) -
                 "static=...)"
             )
     return notes
-
-
-def _zoned(values: "pd.Series[Any]") -> bool:
-    first = values.iloc[0]
-    return bool(re.search(r"\d\d:?\d\d\s*" + OFFSET, first)) if isinstance(first, str) else _has_zone(first)
-
-
-def _has_zone(value: Any) -> bool:
-    import datetime
-
-    return isinstance(value, datetime.datetime) and value.tzinfo is not None

@@ -30,6 +30,14 @@ RECORDS: dict[str, Callable[[str, object], Mapping[str, Sequence[Any]]]] = {
 }
 # Two files of one name with these are rather two forms of the same data.
 NOT_PARALLEL = ("", ".txt", *DELIMITED, *JSON, *PARQUET, *RECORDS)
+# Words for nothing, in small letters.
+ABSENT = ("", "na", "nan", "null", "none")
+# What pandas calls an index without a name in Parquet; one with a name is a column as others.
+NAMELESS_INDEX = re.compile(r"__index_level_\d+__")
+# Numbers with a decimal comma, and points between thousands.
+DECIMAL_COMMA = re.compile(r"\s*[+-]?(\d+|\d{1,3}(\.\d{3})+)(,\d+)?\s*")
+# A frame's attribute: what a person should know of how it was read, in sentences.
+NOTES = "notes"
 HEADER_HINT = "if the first row is data, say --set data.header=false"
 
 # What plain text is: a row a line, a row in all, or CoNLL columns.
@@ -170,7 +178,9 @@ def _parquet(path: Path) -> "pd.DataFrame":
         table = file.read()
     except (pyarrow.ArrowException, OSError) as error:
         raise DataError(f"{path}: cannot be read as Parquet ({error})") from error
-    return frame_of({name: table[name].to_pylist() for name in table.column_names})
+    return frame_of(
+        {name: table[name].to_pylist() for name in table.column_names if not NAMELESS_INDEX.fullmatch(name)}
+    )
 
 
 def _json(text: str, path: Path) -> "pd.DataFrame":
@@ -204,7 +214,7 @@ def _parsed(text: str, path: Path, line: int | None = None) -> Any:
 
 def _delimited(text: str, path: Path, header: bool, tabs: bool) -> "pd.DataFrame":
     """CSV with quotes (RFC 4180) and any of four delimiters; in TSV a quote is just a character, as IANA has it."""
-    numbered = _tab_separated(text) if tabs else _comma_separated(text, path)
+    delimiter, numbered = ("\t", _tab_separated(text)) if tabs else _comma_separated(text, path)
     if not numbered:
         raise InputError(f"{path}: the file holds nothing but empty lines")
     width = len(numbered[0][1])
@@ -222,15 +232,28 @@ def _delimited(text: str, path: Path, header: bool, tabs: bool) -> "pd.DataFrame
             raise DataError(f"{path}: two columns are called {twice[0]!r}; {HEADER_HINT}")
     else:
         names = [str(i) for i in range(1, width + 1)]
-    return frame_of({name: [row[i] for row in rows] for i, name in enumerate(names)})
+    columns = {name: [row[i] for row in rows] for i, name in enumerate(names)}
+    changed = {name: points for name, cells in columns.items() if delimiter == ";" and (points := _with_points(cells))}
+    frame = frame_of({**columns, **changed})
+    if changed:
+        frame.attrs[NOTES] = [f"{path}: the commas in column {name} are decimal ones" for name in changed]
+    return frame
+
+
+def _with_points(cells: list[str]) -> list[str]:
+    """Numbers with a decimal comma as Python reads them; nothing where the cells are anything else."""
+    there = [cell for cell in cells if cell.strip().lower() not in ABSENT]
+    if not any("," in cell for cell in there) or not all(map(DECIMAL_COMMA.fullmatch, there)):
+        return []
+    return [cell.replace(".", "").replace(",", ".") for cell in cells]
 
 
 def _tab_separated(text: str) -> list[tuple[int, list[str]]]:
     return [(i, line.split("\t")) for i, line in enumerate(text.split("\n"), 1) if line]
 
 
-def _comma_separated(text: str, path: Path) -> list[tuple[int, list[str]]]:
-    """Rows and the lines that they begin on; the delimiter is the first of four that the first line has."""
+def _comma_separated(text: str, path: Path) -> tuple[str, list[tuple[int, list[str]]]]:
+    """The delimiter, the first of four that the first line has, and rows with the lines that they begin on."""
     first = re.sub('"[^"]*"', "", text.lstrip("\n").partition("\n")[0])
     delimiter = next((d for d in ",;\t|" if d in first), ",")
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
@@ -246,4 +269,4 @@ def _comma_separated(text: str, path: Path) -> list[tuple[int, list[str]]]:
         raise DataError(f"{path}, line {line}: malformed row ({error}); a quote inside a field is doubled") from None
     finally:
         csv.field_size_limit(limit)
-    return rows
+    return delimiter, rows

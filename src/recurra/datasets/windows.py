@@ -83,7 +83,10 @@ def load_windows(
     notes = [*panel.notes, f"{name}: {len(panel.lines):,} series, {', '.join(says)}", *cutter.notes]
     frames = {part: frame_of({"y": windows}) for part, windows in rows.items()}
     test = frames.get("test")
-    return Splits(name, frames["train"], frames["valid"], test, panel.columns, notes, {**found, **defaults})
+    settled = {"modality.frequency": str(panel.frequency)}
+    return Splits(
+        name, frames["train"], frames["valid"], test, panel.columns, notes, {**found, **defaults}, settled=settled
+    )
 
 
 def with_defaults(timing: Timing, defaults: Mapping[str, object]) -> Timing:

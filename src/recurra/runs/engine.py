@@ -122,7 +122,7 @@ def configured(kind: Task, splits: Splits, settings: dict[str, Any]) -> RunConfi
     # What a task says of a gate holds for the cells that have it.
     gates = {gate for cell, _ in changed(base, settings).trunk.each for gate in cell.gates}
     own = {gate: bias for gate, bias in base.trunk.gate_bias.items() if gate in gates}
-    chosen = changed(override(base, {"trunk.gate_bias": own}), settings)
+    chosen = override(changed(override(base, {"trunk.gate_bias": own}), settings), dict(splits.settled))
     return replace(chosen, data=replace(chosen.data, columns=splits.columns))
 
 

@@ -38,16 +38,17 @@ class Forecaster:
     def __init__(
         self,
         horizon: int | None = None,
-        freq: str = "",
+        freq: str | int = "",
         *,
-        past: Sequence[str] = (),
-        future: Sequence[str] = (),
-        static: Sequence[str] = (),
+        past: str | Sequence[str] = (),
+        future: str | Sequence[str] = (),
+        static: str | Sequence[str] = (),
         out: str | Path | None = None,
         **settings: Any,
     ):
-        self.horizon, self.freq, self.out, self.settings = horizon, freq, out, settings
-        self.covariates = {"past": tuple(past), "future": tuple(future), "static": tuple(static)}
+        self.horizon, self.freq, self.out, self.settings = horizon, str(freq), out, settings
+        named = {"past": past, "future": future, "static": static}
+        self.covariates = {role: (one,) if isinstance(one, str) else tuple(one) for role, one in named.items()}
         self._run: Run | None = None
         self._frame: pd.DataFrame | None = None
         self._polars = False
