@@ -149,6 +149,22 @@ def test_the_future_of_other_units_is_the_same():
     assert other["score"] == pytest.approx(plain["score"], abs=1e-3)
 
 
+@pytest.mark.parametrize("offset", [1e6, 1e9, -1e10])
+def test_far_from_zero_the_same_series_has_the_same_scores(offset):
+    model, x = detector(), wave(400) / 40
+    plain, far = model.predict([x, x + offset])
+    assert far["score"] == pytest.approx(plain["score"], abs=1e-3)
+    assert far["alarms"] == plain["alarms"] != []
+    encoded = [model.modality.encode(values)[:, 0].numpy() for values in (x, x + offset)]
+    assert encoded[1] == pytest.approx(encoded[0], abs=1e-14 * abs(offset) + 1e-6)
+
+
+def test_constants_that_only_rounding_moves_are_constants():
+    values = np.where(np.arange(900) % 7, 0.3, 0.1 + 0.2) * 1e7
+    assert values.std() > 0
+    assert detector().modality.encode(values).abs().max() == 0
+
+
 def test_what_is_wrong_is_named_and_changes_nothing():
     streams = AnomalyStreams(detector(), 2)
     key = streams.join()
