@@ -107,13 +107,13 @@ def written(found: Series) -> str:
 
 
 def readable(value: Any) -> str:
-    """A value for people to read: a text as it is, of a series its length and beginning.
+    """A value for people to read: a text as it is, or its pieces, of a series its length and beginning.
 
     >>> readable(np.arange(3.0)[:, None])
     '3 steps: 0 1 2'
     """
     if not isinstance(value, np.ndarray):
-        return str(value)
+        return " ".join(value) if isinstance(value, tuple) else str(value)
     return f"{len(value)} steps: {written(value[:SHOWN])}" + " ..." * (len(value) > SHOWN)
 
 

@@ -52,6 +52,49 @@ def test_alarms_are_fresh_scores_at_the_threshold():
     assert alarms == [100]
 
 
+@pytest.mark.parametrize("channels", [1, 3, 10])
+@pytest.mark.parametrize("way", ["forecast", "autoencoder"])
+def test_among_others_a_stream_is_alone_to_the_bit(way, channels):
+    model = detector(channels, **{"head.way": way, "head.window": 4})
+    x = np.stack([wave(90, channels, seed) for seed in range(33)])
+    alone, among = AnomalyStreams(model, 1), AnomalyStreams(model, 33)
+    key, keys = alone.join(), [among.join() for _ in x]
+    for t in range(90):
+        one, all_ = alone.feed([key], x[:1, t]), among.feed(keys, x[:, t])
+        assert one.score[0] == all_.score[0]
+    mine, theirs = alone.state(key), among.state(keys[0])
+    assert all(np.array_equal(mine[name], theirs[name], equal_nan=True) for name in mine)
+
+
+@pytest.mark.parametrize("way", ["forecast", "autoencoder"])
+def test_the_channel_that_is_unlike_what_was_said_is_named(way):
+    model, draw = detector(3, **{"head.way": way, "head.window": 4}), np.random.default_rng(0)
+    x = draw.normal(size=(120, 3)) * [1, 100, 0.1] + [0, 1e4, -5]
+    x[90, 1] += 3000
+    streams = AnomalyStreams(model, 1)
+    key = streams.join()
+    live = [int(streams.feed([key], x[t : t + 1]).channel[0]) for t in range(len(x))]
+    (whole,) = model.predict([x])
+    assert live == whole["channel"]
+    assert live[90] == 1
+    assert "channel" not in detector().predict([x[:, :1]])[0]
+
+
+def test_a_state_of_another_detector_is_refused_and_takes_no_place():
+    one, three = AnomalyStreams(detector(), 1), AnomalyStreams(detector(3), 1)
+    key = one.join()
+    one.feed([key], [[1.0]])
+    saved = one.state(key)
+    with pytest.raises(InputError, match="state "):
+        three.join(saved)
+    wider = AnomalyStreams(detector(**{"trunk.hidden": 7}), 1)
+    with pytest.raises(ShapeError, match=r"state net\.0\.h: expected \[1, 7\]"):
+        wider.join(saved)
+    for streams in (three, wider):
+        assert len(streams) == 0
+        assert streams.feed([streams.join()], np.ones((1, streams is three and 3 or 1))).score[0] == 0
+
+
 def test_streams_come_and_go_and_go_on_elsewhere():
     model, x, other = detector(), wave(90), wave(90, seed=5)
     alone = AnomalyStreams(model, 1)
@@ -71,7 +114,7 @@ def test_streams_come_and_go_and_go_on_elsewhere():
         keys = [mine, gone] if t % 3 else [gone, third, mine]
         points = {gone: other[t], third: other[t] * 3, mine: x[t]}
         found.append(batch.feed(keys, [points[k] for k in keys]).score[keys.index(mine)])
-    assert found == pytest.approx(expected, abs=1e-6)
+    assert found == expected
 
 
 def test_a_missing_point_scores_nothing_and_changes_little():
@@ -104,6 +147,22 @@ def test_the_future_of_other_units_is_the_same():
     model, x = detector(), wave(80)
     plain, other = model.predict([x, x * 1e6 - 1e7])
     assert other["score"] == pytest.approx(plain["score"], abs=1e-3)
+
+
+@pytest.mark.parametrize("offset", [1e6, 1e9, -1e10])
+def test_far_from_zero_the_same_series_has_the_same_scores(offset):
+    model, x = detector(), wave(400) / 40
+    plain, far = model.predict([x, x + offset])
+    assert far["score"] == pytest.approx(plain["score"], abs=1e-3)
+    assert far["alarms"] == plain["alarms"] != []
+    encoded = [model.modality.encode(values)[:, 0].numpy() for values in (x, x + offset)]
+    assert encoded[1] == pytest.approx(encoded[0], abs=1e-14 * abs(offset) + 1e-6)
+
+
+def test_constants_that_only_rounding_moves_are_constants():
+    values = np.where(np.arange(900) % 7, 0.3, 0.1 + 0.2) * 1e7
+    assert values.std() > 0
+    assert detector().modality.encode(values).abs().max() == 0
 
 
 def test_what_is_wrong_is_named_and_changes_nothing():

@@ -7,8 +7,8 @@ from typing import Any
 
 
 def print_json(value: Any) -> None:
-    """One line of JSON on standard output."""
-    print(json.dumps(value, ensure_ascii=False), flush=True)
+    """One line of JSON on standard output; numpy's numbers and arrays are plain numbers and lists of them."""
+    print(json.dumps(value, ensure_ascii=False, default=lambda numbers: numbers.tolist()), flush=True)
 
 
 def say(sentence: str) -> None:

@@ -29,12 +29,13 @@ def predict(
     if inputs and file:
         raise InputError("give inputs or --file, not both")
     trained = runs.load(run)
-    rows: list[Any]
     if file:
-        rows = trained.read(file, columns(column), tell=say)
+        results = trained.predict_file(file, columns(column), explain=explain, tell=say)
     else:
         rows = inputs or [line.rstrip("\n") for line in sys.stdin]
-    for row, result in zip(rows, trained.predict(rows, explain=explain), strict=True):
+        given = zip(rows, trained.predict(rows, explain=explain), strict=True)
+        results = [{"input": row, **result} for row, result in given]
+    for result in results:
         if "forecast" in result:
             if json:
                 print_json(result)
@@ -42,9 +43,10 @@ def predict(
                 _table(result)
             continue
         if json:
-            print_json({"input": row, **result})
+            print_json(result)
             continue
-        print(f"{_answer(result)}\t{' '.join(row) if isinstance(row, tuple) else readable(row)}")
+        row = result["input"]
+        print("\t".join([_answer(result), *([result["id"]] if "id" in result else []), readable(row)]))
         if explain:
             print_reason(result)
 
@@ -68,7 +70,9 @@ def _answer(result: dict[str, Any]) -> str:
     if "label" in result:
         return f"{result['label']}\t{result['probability']:.3f}"
     if "alarms" in result:
-        steps = ", ".join(map(str, result["alarms"]))
+        times = result.get("times")
+        named = [f"{step} ({time})" for step, time in zip(result["alarms"], times, strict=True)] if times else None
+        steps = ", ".join(named or map(str, result["alarms"]))
         return f"alarms at steps {steps} of {len(result['score'])}" if steps else f"no alarm in {len(result['score'])}"
     if "vector" in result:
         return " ".join(f"{element:.4g}" for element in result["vector"])

@@ -30,6 +30,9 @@ USUAL_NAMES = {
     }.items()
 }
 
+# What a source says of its rows beside what the task reads: it is given back with their predictions.
+ABOUT = ("id", "time")
+
 # Roles whose values may be lists, which become tuples of texts: a text already divided, and what its tokens are.
 LISTS = ("text", "tags")
 
@@ -74,7 +77,7 @@ def rows_of(
 
     # The values that are no text: each is read from what is there and where it stands; None is a missing one.
     readers: dict[str, Callable[[Any, str], Any]] = dict.fromkeys(LISTS, _pieces)
-    readers |= {"number": arrays.number, "series": arrays.series}
+    readers |= {"number": arrays.number, "series": arrays.series, "time": lambda times, where: times}
     if roles[0] == "symbols":
         readers["tags"] = _letters
     values: dict[str, list[Any]] = {}

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from recurra.config import setting
 from recurra.datasets.base import Dataset
-from recurra.datasets.columns import Rows, rows_of
+from recurra.datasets.columns import ABOUT, Rows, rows_of
 from recurra.datasets.logs import RECORDING, recordings
 from recurra.datasets.points import FEW, WHOLE, cut_in_time, gathered
 from recurra.datasets.sets import DATASETS
@@ -199,7 +199,8 @@ def _rows(
     # In both, the columns are then as they are called in the data, so that a run finds them again.
     if pointwise and (points := gathered(table, name, columns)):
         own = {role: column for role, column in columns.items() if role != WHOLE}
-        rows = rows_of(points.table, name, roles, {**own, WHOLE: WHOLE}, familiar, optional, gaps, turns)
+        about = [role for role in ABOUT if role in points.table] if "id" in optional else []
+        rows = rows_of(points.table, name, roles, {**own, WHOLE: WHOLE}, familiar, (*optional, *about), gaps, turns)
         found = {**rows.columns, WHOLE: points.channels}
         return replace(rows, columns=found, notes=[*read, *points.notes, *rows.notes])
     if not pointwise and (log := recordings(table, name, roles, columns, familiar, window)):

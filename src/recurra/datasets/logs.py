@@ -56,7 +56,8 @@ def recordings(
     familiar: Mapping[str, str],
     window: int = 0,
 ) -> Log | None:
-    """Rows with the columns ``series`` [T, I], ``label`` or ``tags``, and ``recording``; None for any other table.
+    """Rows with the columns ``series`` [T, I], ``label`` or ``tags``, ``recording``, and ``id``, which also says which
+    steps of a recording these are, from 0; None for any other table.
 
     table: a step in each row. columns: role to column, where chosen: ``series`` the channels and ``id`` what tells
     recordings apart (of both several, with commas between), ``time``, and ``label`` or ``tags``. familiar: the same,
@@ -88,7 +89,7 @@ def recordings(
     # Whoever or whatever was recorded goes into one part of the data, where there are enough of them.
     owners = list(table[parts["id"][0]].astype(str)) if "id" in found else keys
     apart = len(set(owners)) >= FEW
-    rows: dict[str, list[Any]] = {role: [] for role in (*roles, RECORDING)}
+    rows: dict[str, list[Any]] = {role: [] for role in (*roles, RECORDING, "id")}
     begins, stretches = [], 0
     for series, at in zip(points.table[WHOLE], points.places, strict=True):
         for begin, end in _stretches([said[i] for i in at]) if target == "label" else [(0, len(at))]:
@@ -96,6 +97,8 @@ def recordings(
             for first, last in _windows(begin, end, window if target != "tags" else 0):
                 rows[WHOLE].append(series[first:last])
                 rows[RECORDING].append(owners[at[0]] if apart else f"{keys[at[0]]}, {begin}")
+                whole = last - first == len(at)
+                rows["id"].append(keys[at[0]] if whole else f"{keys[at[0]]}, steps {first}-{last - 1}")
                 begins.append(int(at[first]))
                 if target == "label":
                     rows[target].append(said[at[first]])

@@ -136,70 +136,104 @@ class Anomaly(Head):
         mean, raw = outputs.chunk(2, dim=-1)
         return mean, functional.softplus(raw + ONE) + LEAST_DEVIATION
 
-    def against(self, outputs: Tensor, steps: Tensor) -> tuple[Tensor, Tensor]:
-        """What the network said, held against what it spoke of: the loss in nats and the error, both [N].
+    def paired(self, features: Ragged, steps: Tensor) -> tuple[Tensor, Tensor]:
+        """What the network said at each step, and what that is held against, as ``nats`` and ``squares`` take them.
+
+        forecast: outputs of the step before, of a first step another row's. steps: as encoded, [N, C].
+        """
+        outputs, steps = self.outputs(features.values), steps.to(features.values.dtype)
+        if self.settings.way == "forecast":
+            return outputs.roll(1, 0), steps
+        at = torch.arange(len(steps), device=steps.device)[:, None]
+        back = at - torch.arange(self.settings.window, device=steps.device)
+        before = back < features.offsets[:-1].repeat_interleave(features.lengths)[:, None]
+        return outputs, steps[back.clamp(min=0)].masked_fill(before[:, :, None], math.nan)
+
+    def nats(self, outputs: Tensor, steps: Tensor) -> Tensor:
+        """What the network said, held against what it spoke of: the loss in nats, [N].
 
         forecast: outputs of the step before, and steps [N, C]. autoencoder: outputs of the last step, and the steps up
-        to it, the last in front: [N, window, C], NaN before the beginning; there is no error then, NaN.
+        to it, the last in front: [N, window, C], NaN before the beginning.
         """
         if self.settings.way == "forecast":
             mean, deviation = self.expected(outputs)
             square = ((steps - mean) / deviation).square()
-            return (square / 2 + deviation.log() + math.log(math.tau) / 2).sum(1), square.mean(1).sqrt()
+            return (square / 2 + deviation.log() + math.log(math.tau) / 2).sum(1)
         steps = steps.flatten(1)
         there = ~steps.isnan()
         # What is not there must not come near the gradient either: NaN times nothing is NaN.
         square = torch.where(there, outputs - steps.nan_to_num(), 0).square()
-        error = square.mean(1).sqrt().masked_fill(~there.all(1), math.nan)
-        return square.sum(1) / there.sum(1) * self.channels / 2, error.detach()
+        return square.sum(1) / there.sum(1) * self.channels / 2
 
-    def along(self, features: Ragged, steps: Tensor) -> tuple[Tensor, Tensor]:
-        """Each step's loss in nats and its error, both [N]; of a first step, which nothing forecast, 0 and NaN."""
-        outputs, offsets, steps = self.outputs(features.values), features.offsets, steps.to(features.values.dtype)
-        begins = offsets[:-1][features.lengths > 0]
+    def squares(self, outputs: Tensor, steps: Tensor) -> Array:
+        """Each channel's squared error, [N, C], NaN where there is none yet; outputs and steps as for ``nats``.
+
+        In numpy, whose functions of a number, unlike torch's, do not depend on how many others there are: a live series
+        has the same error alone and among others.
+        """
+        said, steps64 = (x.detach().double().cpu().numpy() for x in (outputs, steps))
         if self.settings.way == "forecast":
-            nats, error = self.against(outputs.roll(1, 0), steps)
-            # What came before the first step of a row is another row's.
-            return nats.index_fill(0, begins, 0.0), error.index_fill(0, begins, math.nan)
-        at = torch.arange(len(steps), device=steps.device)[:, None]
-        back = at - torch.arange(self.settings.window, device=steps.device)
-        before = back < offsets[:-1].repeat_interleave(features.lengths)[:, None]
-        return self.against(outputs, steps[back.clamp(min=0)].masked_fill(before[:, :, None], math.nan))
+            mean, raw = np.split(said, 2, axis=1)
+            with np.errstate(invalid="ignore"):
+                deviation = np.logaddexp(raw + ONE, 0) + LEAST_DEVIATION  # softplus
+            return np.asarray(np.square((steps64 - mean) / deviation))
+        found: Array = np.square(said.reshape(steps64.shape) - steps64).mean(axis=1)
+        return found
 
     def loss(self, features: Ragged, last: Tensor, targets: Ragged) -> tuple[Tensor, float]:
         """The likelihood of each step after the first of its row; autoencoder: half the squared error, of each step."""
-        nats, _ = self.along(features, targets.values[:, :-1])
-        forecast = self.settings.way == "forecast"
-        return nats.sum(), len(nats) - forecast * int((features.lengths > 0).sum())
+        nats = self.nats(*self.paired(features, targets.values[:, :-1]))
+        if self.settings.way == "forecast":
+            nats = nats.index_fill(0, _begins(features), 0.0)
+        return nats.sum(), len(nats) - (self.settings.way == "forecast") * len(_begins(features))
 
-    def errors(self, error: Tensor, steps: Tensor) -> Array:
+    def watched(self, squares: Array, steps: Tensor) -> Array:
         """All that is watched of a step, [N, 2]: the network's error, and the distance from the running mean.
 
-        error: [N]. steps: as encoded, [N, C]. A network follows a new level at once, and its error is small again.
+        squares: [N, C], NaN where there is no error. steps: as encoded, [N, C]. A network follows a new level at once,
+        and its error is small again.
         """
-        far = steps.to(error.dtype).clamp(-FAR, FAR).sinh().square().mean(1).sqrt()
-        return torch.stack([error, far.masked_fill(error.isnan(), math.nan)], dim=1).double().cpu().numpy()
+        far = np.square(np.sinh(np.clip(steps.detach().double().cpu().numpy(), -FAR, FAR)))
+        found: Array = np.sqrt(np.stack([squares.mean(axis=1), far.mean(axis=1)], axis=1))
+        found[np.isnan(found[:, 0])] = np.nan
+        return found
 
-    def scores(self, features: Ragged, steps: Tensor) -> Array:
+    def errors(self, features: Ragged, steps: Tensor) -> Array:
+        """``squares`` of whole rows, [N, C]; NaN at a first step, which nothing forecast. steps: as encoded, [N, C]."""
+        squares = self.squares(*self.paired(features, steps))
+        if self.settings.way == "forecast":
+            squares[_begins(features).cpu().numpy()] = np.nan
+        return squares
+
+    def scores(self, squares: Array, steps: Tensor, offsets: Tensor) -> Array:
         """Each step's score in [0, 1), and once more where it is fresh, else 0: [N, 2]."""
-        errors = self.errors(self.along(features, steps)[1], steps)
-        return unusual(errors, steps.double().cpu().numpy(), features.offsets.cpu().numpy(), self.settings.habits)
+        encoded = steps.double().cpu().numpy()
+        return unusual(self.watched(squares, steps), encoded, offsets.cpu().numpy(), self.settings.habits)
 
     def decode(self, features: Ragged, last: Tensor) -> list[dict[str, Any]]:
         """What the network says after each row, held against nothing yet; ``judge`` holds it against the row."""
         return [{"outputs": row} for row in self.outputs(last).tolist()]
 
     def judge(self, inputs: Ragged, features: Ragged, last: Tensor) -> list[dict[str, Any]]:
-        """Each step's score, the threshold, and the steps with an alarm, counted from 0."""
-        scores, threshold = self.scores(features, self._own(inputs).values), self.settings.threshold
-        return [
+        """Each step's score, the threshold, and the steps with an alarm, counted from 0.
+
+        Where there are several channels, also each step's ``channel``: the one that was farthest from what the network
+        said, counted from 0.
+        """
+        steps, threshold = self._own(inputs).values, self.settings.threshold
+        squares, ends = self.errors(features, steps), inputs.offsets[1:-1].cpu().numpy()
+        results = [
             {
                 "score": own[:, 0].tolist(),
                 "threshold": threshold,
                 "alarms": (own[:, 1] >= threshold).nonzero()[0].tolist(),
             }
-            for own in np.split(scores, inputs.offsets[1:-1].cpu().numpy())
+            for own in np.split(self.scores(squares, steps, inputs.offsets), ends)
         ]
+        if self.channels > 1:
+            for result, own in zip(results, np.split(farthest(squares), ends), strict=True):
+                result["channel"] = own.tolist()
+        return results
 
     def meter(self) -> Meter:
         return _AnomalyMeter(self)
@@ -219,7 +253,7 @@ class _AnomalyMeter(Meter):
         steps = targets.values[:, :-1]
         with torch.no_grad():
             total, counted = self.head.loss(features, last, targets)
-            errors = self.head.errors(self.head.along(features, steps)[1], steps)
+            errors = self.head.watched(self.head.errors(features, steps), steps)
         self.nats, self.counted = self.nats + float(total), self.counted + int(counted)
         ends = targets.offsets[1:-1].cpu().numpy()
         self.rows += range(len(targets)) if rows is None else rows.tolist()
@@ -287,6 +321,17 @@ class _AnomalyMeter(Meter):
                 "probation": probation(len(scores)),
             }
         }
+
+
+def farthest(squares: Array) -> NDArray[np.int64]:
+    """The channel with the largest error, [N], from 0; 0 where there is none. squares: [N, C]."""
+    found: NDArray[np.int64] = np.nan_to_num(squares).argmax(axis=1)
+    return found
+
+
+def _begins(features: Ragged) -> Tensor:
+    """Where rows begin that have steps."""
+    return features.offsets[:-1][features.lengths > 0]
 
 
 def _edges(marks: NDArray[np.int64]) -> list[tuple[int, int]]:

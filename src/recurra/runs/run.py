@@ -8,12 +8,15 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from recurra.datasets import DATASETS, Rows, Splits, read_rows
 from recurra.datasets import load as load_data
+from recurra.datasets.columns import ABOUT
 from recurra.datasets.load import tables_of
 from recurra.datasets.logs import ROLES as LOG_ROLES
 from recurra.datasets.panel import panel_of
-from recurra.datasets.tables import is_readable
+from recurra.datasets.tables import frame_of, is_readable
 from recurra.datasets.windows import Timing, last_windows, load_windows
 from recurra.errors import InputError, MissingFileError, RunError
 from recurra.generation import Sampling, generate
@@ -161,11 +164,43 @@ class Run:
 
         columns, tell: as for ``evaluate``.
         """
+        return list(self._inputs(file, columns, tell)[self.model.modality.role])
+
+    def predict_file(
+        self,
+        file: str | Path,
+        columns: dict[str, str] | None = None,
+        *,
+        explain: bool = False,
+        tell: Callable[[str], object] | None = None,
+    ) -> list[dict[str, Any]]:
+        """``predict`` of every row of a file, each with what the file says of it.
+
+        That is its ``input``; its ``id``, where the file has such (the record of a FASTA file, the series of a table of
+        points, recording and steps of a log); and of alarms their ``times``. columns, tell: as for ``evaluate``.
+        """
+        frame = self._inputs(file, columns, tell)
+        results = self.predict(list(frame[self.model.modality.role]), explain=explain)
+        if self.model.modality.timed:  # whose predictions say all this themselves
+            return results
+        given = [frame[role] if role in frame else [None] * len(frame) for role in ABOUT]
+        found = []
+        for row, id, times, result in zip(frame[self.model.modality.role], *given, results, strict=True):
+            about = {"input": row} | ({} if id is None else {"id": id})
+            if times is not None and "alarms" in result:
+                result = {**result, "times": [_moment(times[step]) for step in result["alarms"]]}
+            found.append({**about, **result})
+        return found
+
+    def _inputs(
+        self, file: str | Path, columns: dict[str, str] | None, tell: Callable[[str], object] | None
+    ) -> "pd.DataFrame":
+        """A file's rows: the input's column, and what the file says of them."""
         role, config = self.model.modality.role, self.config.data
         if self.model.modality.timed:
             windows, notes = self.windows(file, columns)
             _pass_on(notes, tell)
-            return list(windows)
+            return frame_of({role: windows})
         rows = read_rows(
             file,
             (role,),
@@ -173,12 +208,13 @@ class Run:
             config.encoding,
             header=config.header,
             familiar={name: column for name, column in config.columns.items() if name in (role, *LOG_ROLES)},
-            gaps=(role,),
+            optional=("id",),
+            gaps=(role, "id"),
             pointwise=self.model.head.pointwise,
             window=config.window,
         )
         _pass_on(rows.notes, tell)
-        return list(rows.frame[role])
+        return rows.frame
 
     def windows(
         self, data: "str | Path | pd.DataFrame", columns: dict[str, str] | None = None
@@ -309,6 +345,11 @@ def timing(config: RunConfig) -> Timing:
     """How the windows of a run on series in time lie."""
     m = config.modality
     return Timing(m.frequency, m.season, config.head.horizon, m.steps, m.stride, m.every)
+
+
+def _moment(time: Any) -> str | float:
+    """A time as JSON has it."""
+    return time.item() if isinstance(time, np.floating) else str(time).replace("T", " ")
 
 
 def _pass_on(notes: list[str], tell: Callable[[str], object] | None) -> None:

@@ -9,24 +9,28 @@ from numpy.typing import ArrayLike, NDArray
 
 from recurra.anomalies.unusual import Unusual
 from recurra.errors import InputError, ShapeError
-from recurra.heads.anomaly import Anomaly
+from recurra.heads.anomaly import Anomaly, farthest
 from recurra.modalities.signal import Signal
 from recurra.model import Model
-from recurra.sequences import State
-from recurra.streaming.batch import StreamBatch
+from recurra.nn.checks import check_sizes
+from recurra.streaming.places import Kept, Places
+from recurra.streaming.rows import Rows
 
 Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
 class Scored:
-    """score: [B] in [0, 1). alarm: [B], where a new event reaches the threshold."""
+    """score: [B] in [0, 1). alarm: [B], where a new event reaches the threshold. channel: [B], from 0, the one that was
+    farthest from what the network said.
+    """
 
     score: Array
     alarm: NDArray[np.bool_]
+    channel: NDArray[np.int64]
 
 
-class AnomalyStreams:
+class AnomalyStreams(Places):
     """Up to ``capacity`` live series of one detector, stepped together; each is scored as if it were alone.
 
     model: of a run of the task ``anomaly``. What is usual is learnt for each series by itself, from its beginning on,
@@ -43,43 +47,21 @@ class AnomalyStreams:
     def __init__(self, model: Model, capacity: int):
         if not isinstance(model.head, Anomaly) or not isinstance(model.modality, Signal):
             raise InputError(f"model: expected one with the head anomaly, got {model.config.output!r}")
-        self._head, self._net = model.head, StreamBatch(model, capacity)
-        self._scale, settings = model.modality.scale(capacity), model.head.settings
+        check_sizes(capacity=capacity)
+        self._head, self._net, settings = model.head, Rows(model, capacity), model.head.settings
+        self._scale = model.modality.scale(capacity)
         self._unusual, self.threshold = Unusual(capacity, 2, model.head.channels, settings.habits), settings.threshold
         # What the next step is held against: the last outputs, or the window of steps that the next outputs rebuild.
         self._forecast, self._channels = settings.way == "forecast", model.head.channels
         width = self._channels * (2 if self._forecast else settings.window)
         self._held = np.full((capacity, width), np.nan)
         parts = (("scale", self._scale.states), ("unusual", self._unusual.states), ("held", {"": self._held}))
-        self._states = {f"{part}.{name}": value for part, states in parts for name, value in states.items()}
-        self._first = {name: value[0].copy() for name, value in self._states.items()}
-
-    def __len__(self) -> int:
-        """How many streams there are."""
-        return len(self._net)
-
-    def join(self, state: State | None = None) -> int:
-        """A new stream; returns its key. state: where another one was. Raises as ``StreamBatch.join`` does."""
-        if state is None:
-            key = self._net.join()
-            values = self._first
-        else:
-            values = {name: state[name][0].numpy() for name in self._states}
-            key = self._net.join(state.part("net"))
-        for name, value in values.items():
-            self._states[name][self._net.slot(key)] = value
-        return key
-
-    def leave(self, key: int) -> None:
-        """Ends a stream."""
-        self._net.leave(key)
-
-    def state(self, key: int) -> State:
-        """A copy of all that a stream is, of one row; ``join`` takes it, of this batch or of another."""
-        slot = self._net.slot(key)
-        own = {name: torch.from_numpy(value[slot : slot + 1].copy()) for name, value in self._states.items()}
-        net = self._net.state(key)
-        return State({**{f"net.{name}": net[name] for name in net}, **own})
+        with torch.inference_mode(False):  # what is made here outlives the modes it may be made in
+            # The same numbers, as tensors.
+            own = {f"{part}.{name}": torch.from_numpy(value) for part, all in parts for name, value in all.items()}
+            first = {name: value[0].clone() for name, value in own.items()}
+        net, begin = ({f"net.{name}": x for name, x in of.items()} for of in (self._net.states, self._net.first))
+        super().__init__(Kept(net | own, begin | first), capacity)
 
     def feed(self, keys: Sequence[int], x: ArrayLike) -> Scored:
         """The next point of some streams. x: [B, C] in the series' own unit; NaN: missing, its score is 0.
@@ -92,25 +74,26 @@ class AnomalyStreams:
             raise ShapeError("x", [len(keys), self._channels], list(x.shape))
         if np.isinf(x).any():
             raise InputError(f"x: expected finite numbers, or NaN where one is missing, got {x[np.isinf(x)][0]}")
-        rows = np.array([self._net.slot(key) for key in keys], dtype=np.int64)
-        if len(set(keys)) < len(keys):
-            raise InputError("keys: expected each stream once")
+        slots = self._rows_of(keys)
+        rows = np.array(slots, dtype=np.int64)
         missing = np.isnan(x).any(axis=1)
         steps = torch.from_numpy(self._scale.step(rows, x)).float()
-        outputs, steps = self._net.feed(keys, steps), steps[:, : self._channels]
+        outputs = self._net.step(self._net.inputs(steps, (len(slots),)), slots, 1)
+        steps = steps[:, : self._channels]
         with torch.no_grad():
-            error = self._error(rows, outputs, steps)
-        errors = self._head.errors(error.masked_fill(torch.from_numpy(missing), torch.nan), steps)
-        score, fresh = self._unusual.step(rows, errors, steps.double().numpy()).T
-        return Scored(score, fresh >= self.threshold)
+            squares = self._squares(rows, outputs, steps)
+        squares[missing] = np.nan
+        watched = self._head.watched(squares, steps)
+        score, fresh = self._unusual.step(rows, watched, steps.double().numpy()).T
+        return Scored(score, fresh >= self.threshold, farthest(squares))
 
-    def _error(self, rows: NDArray[np.int64], outputs: torch.Tensor, steps: torch.Tensor) -> torch.Tensor:
-        """[B], NaN at a stream's first step where it was to be forecast."""
+    def _squares(self, rows: NDArray[np.int64], outputs: torch.Tensor, steps: torch.Tensor) -> Array:
+        """[B, C], NaN at a stream's first step where it was to be forecast."""
         if self._forecast:
             said = torch.from_numpy(self._held[rows]).to(outputs.dtype)
             self._held[rows] = outputs.numpy()
-            return self._head.against(said, steps)[1]
+            return self._head.squares(said, steps)
         window = np.concatenate([steps.numpy(), self._held[rows][:, : -self._channels]], axis=1)
         self._held[rows] = window
         shape = (len(rows), -1, self._channels)
-        return self._head.against(outputs, torch.from_numpy(window).to(outputs.dtype).view(shape))[1]
+        return self._head.squares(outputs, torch.from_numpy(window).to(outputs.dtype).view(shape))

@@ -1,7 +1,6 @@
 """Many live sequences, stepped together."""
 
 from collections.abc import Mapping, Sequence
-from itertools import count
 from typing import overload
 
 import torch
@@ -9,11 +8,11 @@ from torch import Tensor
 
 from recurra.errors import InputError
 from recurra.nn.checks import check_sizes
-from recurra.sequences import State
+from recurra.streaming.places import Kept, Places
 from recurra.streaming.rows import Rows, Source
 
 
-class StreamBatch:
+class StreamBatch(Places):
     """Up to ``capacity`` streams of one network, which come and go at any step, and step together.
 
     source: as for ``Stream``, and what is said there holds here. A stream's numbers never depend on the others: where
@@ -35,50 +34,8 @@ class StreamBatch:
 
     def __init__(self, source: Source, capacity: int):
         check_sizes(capacity=capacity)
-        self._rows, self.capacity = Rows(source, capacity), capacity
-        self._slots: dict[int, int] = {}
-        self._free = list(range(capacity - 1, -1, -1))
-        self._keys = count()
-
-    def __len__(self) -> int:
-        """How many streams there are."""
-        return len(self._slots)
-
-    @property
-    def keys(self) -> tuple[int, ...]:
-        """Of the streams there are, the one that joined first in front."""
-        return tuple(self._slots)
-
-    def join(self, state: State | None = None) -> int:
-        """A new stream; returns its key, which no other stream of this batch gets.
-
-        state: where it goes on, one row; None: at its beginning. Raises InputError where there is no place left,
-        ShapeError or UnknownNameError for a state that is not this network's.
-        """
-        if not self._free:
-            raise InputError(f"join: all {self.capacity} places are taken; let a stream leave, or make a larger batch")
-        slot = self._free[-1]
-        if state is None:
-            self._rows.reset(slot)
-        else:
-            self._rows.set_state(slot, state)
-        self._free.pop()
-        key = next(self._keys)
-        self._slots[key] = slot
-        return key
-
-    def leave(self, key: int) -> None:
-        """Ends a stream."""
-        self._free.append(self.slot(key))
-        del self._slots[key]
-
-    def reset(self, key: int) -> None:
-        """A stream to its beginning: zeros, or the network's learned initial state."""
-        self._rows.reset(self.slot(key))
-
-    def state(self, key: int) -> State:
-        """A copy of a stream's state, of one row; ``join`` takes it, of this batch or of another."""
-        return self._rows.state(self.slot(key))
+        self._rows = Rows(source, capacity)
+        super().__init__(Kept(self._rows.states, self._rows.first), capacity)
 
     @overload
     def feed(self, keys: Sequence[int], x: Tensor) -> Tensor: ...
@@ -105,13 +62,4 @@ class StreamBatch:
         return self._feed(keys, x)
 
     def _feed(self, keys: Sequence[int], x: Tensor) -> Tensor:
-        slots = [*map(self.slot, keys)]
-        if len(set(slots)) < len(slots):
-            raise InputError("keys: expected each stream once")
-        return self._rows.step(self._rows.inputs(x, (len(keys),)), slots, 1)
-
-    def slot(self, key: int) -> int:
-        """The place of a stream among ``capacity``, for what is kept beside its state."""
-        if key not in self._slots:
-            raise InputError(f"key {key!r}: no such stream; it has left, or never joined")
-        return self._slots[key]
+        return self._rows.step(self._rows.inputs(x, (len(keys),)), self._rows_of(keys), 1)

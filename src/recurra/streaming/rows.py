@@ -21,13 +21,14 @@ Source = Recurrent | Stack | RNN | LSTM | GRU | Model
 class Rows:
     """A network and its state in ``capacity`` rows, each at its beginning at first.
 
-    step: takes rows on (``compile.Stepper``). table: [V, I], each token's input, of a language model. input_size: I.
+    step: takes rows on (``compile.Stepper``). states, first: each, and a row of it at a beginning, as ``Kept`` takes
+    them. table: [V, I], each token's input, of a language model. input_size: I.
     """
 
     def __init__(self, source: Source, capacity: int):
         self.table: Tensor | None = None
         self.states: dict[str, Tensor] = {}
-        self._start: dict[str, Tensor] = {}
+        self.first: dict[str, Tensor] = {}
         # What is made here outlives the modes it may be made in.
         with torch.inference_mode(False), torch.no_grad(), torch.autocast("cpu", enabled=False):
             layers = list(self._layers(source, "", capacity))
@@ -53,22 +54,6 @@ class Rows:
         assert self.table is not None
         if not 0 <= token < len(self.table):
             raise InputError(f"x: expected token ids from 0 to {len(self.table) - 1}, got {token}")
-
-    def state(self, slot: int) -> State:
-        """A copy of one row's state."""
-        return State({name: value[slot : slot + 1].clone() for name, value in self.states.items()})
-
-    def set_state(self, slot: int, state: State) -> None:
-        """Raises ShapeError or UnknownNameError for a state that is not one row of this network's."""
-        for name, value in self.states.items():
-            check_like(f"state {name}", state[name], (1, value.shape[1]), self.weight)
-        for name, value in self.states.items():
-            value[slot : slot + 1] = state[name].detach()
-
-    def reset(self, slot: int) -> None:
-        """One row to its beginning."""
-        for name, value in self.states.items():
-            value[slot] = self._start[name]
 
     def _layers(self, source: nn.Module, prefix: str, capacity: int) -> Iterator[Affine | Recurrence | Residual]:
         """The layers of a network, from the lowest up; their states are called as in the network's own ``State``."""
@@ -126,7 +111,7 @@ class Rows:
             )
         starts = {f"{prefix}{name}": _copy(start[name])[0] for name in start.names}
         states = {name: value.repeat(capacity, 1) for name, value in starts.items()}
-        self._start |= starts
+        self.first |= starts
         self.states |= states
         own = {name: _copy(value) for name, value in params.items()}
         bias = None if bias_ih is None else _copy(bias_ih)

@@ -5,6 +5,7 @@ from torch import Tensor
 
 from recurra.errors import InputError, ShapeError
 from recurra.sequences import State
+from recurra.streaming.places import Kept
 from recurra.streaming.rows import Rows, Source
 
 
@@ -34,6 +35,7 @@ class Stream:
     def __init__(self, source: Source):
         self._rows = Rows(source, 1)
         step, rows = self._rows.step, self._rows
+        self._kept = Kept(rows.states, rows.first)
         self._one = step.one
         # What may go to ``one`` as it is; None: nothing.
         self._step_shape = torch.Size([rows.input_size]) if step.one and rows.table is None else None
@@ -86,12 +88,12 @@ class Stream:
 
         It may be set: to what it was before, or to one row of a State that the network returned.
         """
-        return self._rows.state(0)
+        return self._kept.state(0)
 
     @state.setter
     def state(self, state: State) -> None:
-        self._rows.set_state(0, state)
+        self._kept.set_state(0, state)
 
     def reset(self) -> None:
         """To the beginning: zeros, or the network's learned initial state."""
-        self._rows.reset(0)
+        self._kept.reset(0)
