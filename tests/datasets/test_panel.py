@@ -173,8 +173,11 @@ def test_true_and_false_are_one_and_nothing_also_as_text() -> None:
 def test_what_is_left_out_beside_chosen_covariates_is_said() -> None:
     rows = {"ds": [1, 2, 3], "y": [1, 2, 3], "price": [1, 2, 1], "region": ["a", "b", "a"], "promo": [0, 1, 0]}
     found = panel(rows, future="promo")
-    assert "f.csv: columns that are not used, as others are chosen: price, region" in found.notes
+    assert "f.csv: columns that are not used: price, region" in found.notes
     assert found.columns == {"ds": "ds", "y": "y", "future": "promo"}
+    trained = panel_of({"train": frame_of(rows)}, "f.csv", {}, "", 2, {"ds": "ds", "y": "y"})
+    assert trained.columns == {"ds": "ds", "y": "y"}
+    assert "f.csv: columns that are not used: price, region, promo" in trained.notes
 
 
 def test_of_two_rows_for_one_time_the_one_with_y_counts() -> None:

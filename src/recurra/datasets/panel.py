@@ -94,11 +94,12 @@ class _Rows:
         reader = Reader(table, name)
         self.chosen, self.notes = roles_of(reader, columns, familiar)
         ids = reader.ids(self.chosen["unique_id"], len(table))
-        if not any(self.chosen[role] for role in COVARIATES):
+        # Columns that were trained on tell what is used: all of it.
+        if not any(self.chosen[role] for role in COVARIATES) and "y" not in familiar:
             self.notes += sort_rest(reader, ids, self.chosen)
         elif unused := set(table.columns) - {column for named in self.chosen.values() for column in named}:
             listed = ", ".join(column for column in table.columns if column in unused)
-            self.notes.append(f"{name}: columns that are not used, as others are chosen: {listed}")
+            self.notes.append(f"{name}: columns that are not used: {listed}")
         self.y, self.past, self.future = (reader.matrix(self.chosen[role]) for role in ("y", "past", "future"))
         self.names, self.codes = np.unique(ids, return_inverse=True)
         self.static = [reader.fixed(column, self.names, self.codes) for column in self.chosen["static"]]

@@ -76,7 +76,7 @@ def moments(given: "pd.Series[Any]", name: str, frequency: str = "") -> Times:
     return Times(found, found if wall is utc else wall.to_numpy().astype("datetime64[s]")[codes], notes)
 
 
-def counted(numbers: "pd.Series[int]", name: str) -> Times:
+def counted(numbers: "pd.Series[Any]", name: str) -> Times:
     """Whole numbers as moments where they are dates, or count from 1970, else as they are. As ``moments``.
 
     Dates are eight digits each; what counts from 1970 is whole minutes apart and lies after January 1970. Raises
