@@ -1,4 +1,4 @@
-"""Conformance of every task in the folder: a file of each form that its input has, predicted as JSON, says which row."""
+"""Conformance of every task in the folder: a file of each form of its input, predicted as JSON, says which row."""
 
 import json
 import sys
