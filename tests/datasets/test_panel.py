@@ -188,6 +188,13 @@ def test_of_two_rows_for_one_time_the_one_with_y_counts() -> None:
     assert "f.csv: 2 rows without y left out, as another row of their time has one" in found.notes
 
 
+def test_each_of_several_y_may_read_what_all_of_them_were() -> None:
+    found = panel({"ds": [1, 2, 3], "a": [1, 2, 3], "b": [7, 8, 9]}, y="a,b", past="a,b")
+    assert [line.id for line in found.lines] == ["a", "b"]
+    for line in found.lines:
+        assert line.past[:3].tolist() == [[1, 7], [2, 8], [3, 9]]
+
+
 def test_a_column_has_one_role() -> None:
     rows = {"ds": [1, 2, 3], "y": [1, 2, 3], "price": [1, 2, 1]}
     with pytest.raises(InputError, match="column 'y' is both y and future"):
