@@ -231,6 +231,12 @@ def test_a_frequency_that_the_times_contradict_is_refused(times: list[object], f
         panel({"ds": times, "y": [1] * len(times)}, frequency=frequency)
 
 
+def test_weeks_of_a_zone_are_no_days_where_clocks_are_changed() -> None:
+    weeks = list(pd.date_range("2024-10-01", periods=9, freq="7D", tz="Europe/Berlin"))
+    with pytest.raises(InputError, match="rows lie 7 steps of one day apart"):
+        panel({"ds": weeks, "y": [1] * 9}, frequency="D")
+
+
 @pytest.mark.parametrize(
     ("text", "expected"),
     [("MS", "M"), ("ME", "M"), ("QS", "Q"), ("QE-DEC", "Q"), ("YS", "Y"), ("YE", "Y"), ("A-DEC", "Y"), ("W-SUN", "W"),
