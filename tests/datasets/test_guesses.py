@@ -65,6 +65,11 @@ def test_a_price_is_forecast_where_nothing_else_can_be() -> None:
     assert panel({"date": DAYS, "price": [1.0, 3.0] * 10}).columns == {"ds": "date", "y": "price"}
 
 
+def test_flags_are_not_forecast() -> None:
+    rows = {"date": DAYS, "closed": ["True", "False"] * 10, "amiss": [0, 1] * 10, "foo": [1.0, 3.0] * 10}
+    assert panel(rows).columns == {"ds": "date", "y": "foo", "past": "closed,amiss"}
+
+
 def test_several_columns_that_are_one_id_together_are_named() -> None:
     rows = list(product(("n", "s"), ("tea", "salt"), DAYS))
     columns: dict[str, list[object]] = {

@@ -146,7 +146,8 @@ def test_without_times_steps_are_counted() -> None:
 
 
 def test_a_row_without_its_series_is_named() -> None:
-    for nothing in ("", None, float("nan"), "NA"):
+    assert panel({"unique_id": ["NA", "NA", "null"], "ds": [1, 2, 3], "y": [1, 2, 3]}).lines[0].id == "NA"
+    for nothing in ("", None, float("nan"), " "):
         with pytest.raises(
             DataError, match=r"f.csv, row 3, column unique_id: expected the name of a series, got nothing"
         ):
@@ -226,15 +227,21 @@ def test_numbers_that_are_dates_are_no_steps_unless_that_is_said() -> None:
 @pytest.mark.parametrize(
     ("times", "frequency", "expected"),
     [
-        (["2024-01-01", "2024-01-08", "2024-01-15"], "D", "rows lie 7 steps of one day apart"),
-        (["2024-01-01", "2024-01-02", "2024-01-03"], "h", "rows lie 24 steps of one hour apart"),
+        (["2024-01-01", "2024-01-08", "2024-01-15", "2024-01-29"], "D", "rows lie 7 steps of one day apart"),
+        (["2024-01-01", "2024-01-02", "2024-01-03", "2024-01-04"], "h", "rows lie 24 steps of one hour apart"),
         (["2024-01-01", "2024-01-02", "2024-01-03"], "1", "times are dates, but modality.frequency is one step"),
         ([1, 2, 3], "D", "times are whole numbers, but modality.frequency is one day; expected one such as 1"),
     ],
 )
 def test_a_frequency_that_the_times_contradict_is_refused(times: list[object], frequency: str, expected: str) -> None:
     with pytest.raises(InputError, match=expected):
-        panel({"ds": times, "y": [1, 2, 3]}, frequency=frequency)
+        panel({"ds": times, "y": [1] * len(times)}, frequency=frequency)
+
+
+def test_weeks_of_a_zone_are_no_days_where_clocks_are_changed() -> None:
+    weeks = list(pd.date_range("2024-10-01", periods=9, freq="7D", tz="Europe/Berlin"))
+    with pytest.raises(InputError, match="rows lie 7 steps of one day apart"):
+        panel({"ds": weeks, "y": [1] * 9}, frequency="D")
 
 
 @pytest.mark.parametrize(

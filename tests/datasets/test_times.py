@@ -49,12 +49,20 @@ def test_dots_mean_the_day_is_first() -> None:
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize("form", ["%d/%m/%y", "%m/%d/%y", "%y/%m/%d", "%d.%m.%y"])
+def test_years_of_two_digits_are_few_also_where_steps_are_not_even(form: str) -> None:
+    days = pd.date_range("2023-12-15", periods=90, freq="B").delete([3, 7, 20])
+    assert read(list(days.strftime(form))).utc.astype("datetime64[D]").tolist() == [day.date() for day in days]
+
+
 def test_the_time_of_day_and_its_zone_stay() -> None:
     found = read(["31/01/2024 23:30", "01/02/2024 00:30"])
     assert found.utc.astype(str).tolist() == ["2024-01-31T23:30:00", "2024-02-01T00:30:00"]
     zoned = read(["31/01/2024 23:30+01:00", "01/02/2024 00:30+01:00"])
     assert zoned.utc.astype(str).tolist() == ["2024-01-31T22:30:00", "2024-01-31T23:30:00"]
     assert zoned.wall.astype(str).tolist() == ["2024-01-31T23:30:00", "2024-02-01T00:30:00"]
+    mixed = read(["31/01/2024 23:30+01:00", pd.Timestamp("2024-02-01 00:30+01:00")])
+    assert mixed.wall.tolist() == zoned.wall.tolist()
 
 
 def test_dates_in_both_orders_are_refused_naming_two_rows() -> None:
@@ -69,6 +77,11 @@ def test_dates_that_may_be_either_are_refused_unless_the_frequency_tells() -> No
     assert read(["01/02/2024", "01/03/2024"], "MS").utc.astype("datetime64[D]").astype(str)[1] == "2024-03-01"
     assert read(["01/02/2024", "01/03/2024"], "D").utc.astype("datetime64[D]").astype(str)[1] == "2024-01-03"
     assert read(["01/01/2023", "01/01/2024"]).utc.astype("datetime64[Y]").astype(str).tolist() == ["2023", "2024"]
+
+
+def test_rows_of_several_tables_are_named_also_where_they_have_the_same_number() -> None:
+    with pytest.raises(DataError, match=r"row 2, column ds: expected a time such as .* got 'someday'"):
+        moments(pd.concat([column(["2024-01-01", "2024-01-02"]), column(["2024-01-03", "someday"])]), "f.csv")
 
 
 @pytest.mark.parametrize("wrong", ["31/31/2024", "someday", "2023-02-30", ""])

@@ -22,6 +22,8 @@ SEASONS = {"D": 7, "B": 5, "W": 52, "M": 12, "Q": 4, "Y": 1, "rows": 1, "step": 
 # As pandas (old and new) and polars write them; where a month, quarter or week begins or ends, the data say.
 ALIASES = {"S": "s", "T": "min", "m": "min", "H": "h", "d": "D", "w": "W", "mo": "M", "MS": "M", "ME": "M"}
 ALIASES |= {"q": "Q", "QS": "Q", "QE": "Q", "y": "Y", "YS": "Y", "YE": "Y", "A": "Y", "AS": "Y", "": "step"}
+# Fewer gaps may all be wider than a step by chance.
+ENOUGH_GAPS = 3
 FORM = re.compile(r"(\d*)([A-Za-z]*)(?:(?<=[WQYASE])-[A-Z]{3})?")
 
 
@@ -116,7 +118,7 @@ class Frequency:
                 f"{name}: times are {found}, but modality.frequency is one {self.words}; expected one such as {wanted}"
             )
         gaps = np.concatenate([np.diff(self._divided(times)[0]) for times in series])
-        if len(gaps) > 1 and (apart := int(np.gcd.reduce(gaps))) > 1:
+        if len(gaps) >= ENOUGH_GAPS and (apart := int(np.gcd.reduce(gaps))) > 1:
             raise InputError(
                 f"{name}: rows lie {apart} steps of one {self.words} apart, or a multiple of that; bring them "
                 "to that frequency, or train with theirs"

@@ -135,15 +135,20 @@ class Guesser:
     def _target(self) -> str:
         """The numbers that are named like a target, else the only ones there are, best without covariates and ids."""
         numeric = [c for c in self.left if self.reader.is_numeric(c) and not self.reader.absent(c).all()]
-        aside = [c for c in numeric if rank(c, "covariate") is not None or rank(c, "unique_id") is not None]
-        likely = [c for c in numeric if c not in aside and not numbers_rows(self.reader, c)]
+        by_rank = {r: c for c in reversed(numeric) if (r := rank(c, "y")) is not None}
+        if by_rank:
+            return by_rank[min(by_rank)]
+        likely = [c for c in numeric if not self._is_aside(c)]
         for among in (likely, numeric):
-            by_rank = {r: c for c in reversed(among) if (r := rank(c, "y")) is not None}
-            if by_rank:
-                return by_rank[min(by_rank)]
             if len(among) == 1:
                 return among[0]
         raise self._unclear("which column is to be forecast?", "y", likely or self.left, ", or several with commas,")
+
+    def _is_aside(self, column: str) -> bool:
+        """Whether this is hardly what is forecast: a covariate or an id by its name, a flag, or numbers of rows."""
+        named = any(rank(column, role) is not None for role in ("covariate", "unique_id"))
+        flag = not set(np.unique(self.reader.numbers(column))) - {0.0, 1.0}
+        return named or flag or numbers_rows(self.reader, column)
 
     def _unclear(self, question: str, role: str, columns: list[str], more: str = "") -> InputError:
         return InputError(

@@ -156,23 +156,22 @@ class _Rows:
 
     def grid(self, frequency: str, groups: list[Places]) -> Frequency:
         """As said, or as found in the times; where these are days or longer, ``times`` are the wall's from now on."""
-        series = {str(self.names[self.codes[g[0]]]): self.times[g] for g in groups}
         if frequency:
             grid = Frequency.parse(frequency)
-            grid.check(series.values(), self.name)
         elif not self.chosen["ds"]:
             grid = Frequency(1, "step")
+        elif len(groups) == len(self.times) > 1:
+            raise InputError(
+                f"{self.name}: each row has another {' and '.join(self.chosen['unique_id'])}, so no series has two "
+                "steps; name what tells series apart with --column unique_id=NAME"
+            )
         else:
-            if len(groups) == len(self.times) > 1:
-                raise InputError(
-                    f"{self.name}: each row has another {' and '.join(self.chosen['unique_id'])}, so no series has two "
-                    "steps; name what tells series apart with --column unique_id=NAME"
-                )
-            grid = found_in(series, self.name)
+            grid = found_in({str(self.names[self.codes[g[0]]]): self.times[g] for g in groups}, self.name)
         if self.wall is not self.times and grid.unit in ("D", "B", "W", "M", "Q", "Y"):
             self.times = self.wall
         elif self.wall is not self.times:
             self.notes.append(f"{self.name}: times with a time zone are read as UTC")
+        grid.check([self.times[group] for group in groups], self.name)
         return grid
 
     def ids(self, group: Places, alone: bool) -> list[str]:

@@ -79,8 +79,8 @@ class Reader:
 
     def is_text(self, column: str) -> bool:
         """Whether there are words, and nothing but texts or numbers beside them."""
-        values = self.table[column]
-        return not self.is_numeric(column) and bool(values.map(lambda v: v is None or isinstance(v, str | float)).all())
+        there = self.table[column][~self.absent(column)]
+        return not self.is_numeric(column) and bool(there.map(lambda v: isinstance(v, str | int | float)).all())
 
     def is_unique(self, column: str) -> bool:
         """Whether no two rows have the same, and none has nothing. The column must be whole, or text."""
@@ -116,12 +116,14 @@ class Reader:
         if not columns:
             return np.full(rows, "series")
         for column in columns:
-            self._refuse_absent(column, "the name of a series")
+            values = self.table[column]  # a name may be any word, also one for nothing
+            empty = values.isna() | values.map(lambda v: isinstance(v, str) and not v.strip())
+            self._refuse(np.asarray(empty, bool), column, "the name of a series")
         parts = [self.table[column].map(str) for column in columns]
         return np.asarray(parts[0] if len(parts) == 1 else ["/".join(p) for p in zip(*parts, strict=True)], dtype=str)
 
-    def _refuse_absent(self, column: str, expected: str) -> None:
-        if (absent := self.absent(column)).any():
+    def _refuse(self, absent: NDArray[np.bool_], column: str, expected: str) -> None:
+        if absent.any():
             row = self.table.index[int(absent.argmax())]
             raise DataError(f"{self.name}, row {row}, column {column}: expected {expected}, got nothing")
 
@@ -129,7 +131,7 @@ class Reader:
         """frequency: of the steps, where known; where it is a number of steps, numbers are no dates."""
         import pandas as pd
 
-        self._refuse_absent(column, "a time")
+        self._refuse(self.absent(column), column, "a time")
         if not self.is_numeric(column):
             return moments(self.table[column], self.name, frequency)
         numbers = self._numbers(column)

@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 ORDERS = {"day first": "%d/%m/%Y", "month first": "%m/%d/%Y"}
 SHORT_ORDERS = {**{order: form.lower() for order, form in ORDERS.items()}, "year first": "%y/%m/%d"}
 DATE = re.compile(r"\s*(\d\d?)([./-])(\d\d?)\2(\d{4}|\d\d)((?:[ T,].*)?)")
-# What else looks like a date, of all that pandas would take for one: 2024-01, 2024Q1, 31-Jan-2024, Jan 2024.
+# What else looks like a date, of all that pandas would take for one: 2024-01, 31-Jan-2024, Jan 2024.
 MOMENT = re.compile(
-    r"(?i)\s*(\d{4}[-/.]?(\d\d?|Q[1-4])|\d\d?\W(\d\d?|[a-z]{3,9})\W\d{2,4}|[a-z]{3,9}\W+(\d\d?\W+)?\d{4})(\D.*)?"
+    r"(?i)\s*(\d{4}[-/.]?\d\d?|\d\d?\W(\d\d?|[a-z]{3,9})\W\d{2,4}|[a-z]{3,9}\W+(\d\d?\W+)?\d{4})(\D.*)?"
 )
 OFFSET = r"(?:Z|[+-]\d\d:?\d\d)$"
 # Whole numbers that are dates, and those that count from 1970: in a second so many.
@@ -49,9 +49,9 @@ def moments(given: "pd.Series[Any]", name: str, frequency: str = "") -> Times:
     """Texts, dates and moments. given: a column of the table ``name``, its index the rows. frequency: as
     ``Frequency.parse`` reads it, where known; else found.
 
-    All dates such as 31/01/2024 of a column are read in the same order: the one that fits them all; where several do,
-    the day comes first between dots, and else the one after which each step follows the one before. Raises DataError,
-    naming row and column, for what is no time, and where nothing tells the order.
+    All dates such as 31/01/2024 of a column are read in the same order. Between dots the day comes first; else it is
+    the order that fits them all, of several the one with the fewest years, and after which each step follows the one
+    before. Raises DataError, naming row and column, for what is no time, and where nothing tells the order.
 
     >>> import pandas as pd
     >>> moments(pd.Series(["31/01/2024", "01/02/2024"], name="ds"), "f.csv").utc.astype(str).tolist()
@@ -63,14 +63,15 @@ def moments(given: "pd.Series[Any]", name: str, frequency: str = "") -> Times:
     if all(isinstance(value, str) for value in given):  # the same few times of many series
         codes, found = pd.factorize(given.to_numpy())
         values = pd.Series(found, dtype=object)
-    rows = given.index.to_numpy()[np.unique(codes, return_index=True)[1]] if len(given) else np.array([])
+    at = np.unique(codes, return_index=True)[1]
+    rows = given.index.to_numpy()[at]
     values, notes = _ordered(values, rows, name, str(given.name), frequency)
     utc, wall = _parsed(values)
     if utc.isna().any():
         bad = int(np.flatnonzero(utc.isna())[0])
         raise DataError(
             f"{name}, row {rows[bad]}, column {given.name}: expected a time such as 2024-01-31 or 2024-01-31 23:00, "
-            f"got {given.loc[rows[bad]]!r}; {HEADER_HINT}"
+            f"got {given.iloc[at[bad]]!r}; {HEADER_HINT}"
         )
     found = utc.to_numpy().astype("datetime64[s]")[codes]
     return Times(found, found if wall is utc else wall.to_numpy().astype("datetime64[s]")[codes], notes)
@@ -144,10 +145,11 @@ def _ordered(
     places, matches = list(found), list(found.values())
     orders = SHORT_ORDERS if any(len(m[4]) == 2 for m in matches) else ORDERS
     if any(m[2] == "." for m in matches):
-        orders = {order: form for order, form in orders.items() if order != "month first"}
+        orders = {order: form for order, form in orders.items() if order == "day first"}
     dates = pd.Series([f"{m[1]}/{m[3]}/{m[4]}" for m in matches])
     read = {order: pd.to_datetime(dates, format=form, errors="coerce") for order, form in orders.items()}
-    fitting = [order for order, days in read.items() if days.notna().all()]
+    years = {order: days.dt.year.nunique() for order, days in read.items() if days.notna().all()}
+    fitting = [order for order, count in years.items() if count == min(years.values())]
 
     def written(order: str) -> "pd.Series[Any]":
         rest = pd.Series([m[5] for m in matches])
@@ -199,10 +201,7 @@ def _parsed(values: "pd.Series[Any]") -> "tuple[pd.Series[Any], pd.Series[Any]]"
     if not len(values) or not _zoned(values.iloc[0]):
         found = _read(values, utc=False)
         return found, found
-    if isinstance(values.iloc[0], str):
-        wall = values.str.replace(OFFSET, "", regex=True)
-    else:
-        wall = values.map(lambda v: v.replace(tzinfo=None))
+    wall = values.map(lambda v: re.sub(OFFSET, "", v) if isinstance(v, str) else v.replace(tzinfo=None))
     return _read(values, utc=True).dt.tz_localize(None), _read(wall, utc=False)
 
 

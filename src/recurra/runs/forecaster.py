@@ -25,10 +25,10 @@ class Forecaster:
 
     Frames are pandas or polars, a row for each step of each series: ``unique_id``, ``ds`` (times or whole numbers),
     ``y``, and covariates. horizon: steps that can be forecast; None: one season, two steps at least. freq: how far
-    apart steps are (``h``, ``D``, ``M``, ``rows``, ...); empty: found in the data. past, future, static: names of
-    columns: known up to the present, known for the steps to come too, the same for all steps of a series. out: the run
-    folder; None: ``runs/forecast``, numbered where that exists. settings: as for ``recurra.train``, whose engine this
-    is.
+    apart steps are (``h``, ``D``, ``M``, ``rows``, ...; also as pandas writes them, or a whole number); empty: found in
+    the data. past, future, static: names of columns: known up to the present, known for the steps to come too, the same
+    for all steps of a series. out: the run folder; None: ``runs/forecast``, numbered where that exists. settings: as
+    for ``recurra.train``, whose engine this is.
 
     >>> import recurra
     >>> forecaster = recurra.Forecaster(horizon=28).fit(sales)        # doctest: +SKIP
