@@ -92,7 +92,7 @@ def test_a_state_of_another_detector_is_refused_and_takes_no_place():
         wider.join(saved)
     for streams in (three, wider):
         assert len(streams) == 0
-        assert streams.feed([streams.join()], np.ones((1, streams is three and 3 or 1))).score[0] == 0
+        assert streams.feed([streams.join()], np.ones((1, 3 if streams is three else 1))).score[0] == 0
 
 
 def test_streams_come_and_go_and_go_on_elsewhere():
