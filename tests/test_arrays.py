@@ -44,7 +44,7 @@ def test_what_is_missing_is_none() -> None:
 @pytest.mark.parametrize(
     ("value", "said"),
     [
-        ([1.0, None], r"f, row 3, step 2: expected finite numbers, got nan; fill"),
+        ([1.0, None], r"f, row 3, step 2: a number is missing; fill it"),
         ([[1.0, 2.0], [float("inf"), 0.0]], "f, row 3, step 2: expected finite"),
         ([[1.0, 2.0], [3.0]], r"f, row 3: expected a series, .*got \[\[1.0, 2.0\], \[3.0\]\]"),
         (4.0, "f, row 3: expected a series"),

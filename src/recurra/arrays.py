@@ -65,11 +65,15 @@ def series(value: Any, where: str) -> Series | None:
         )
     if not np.isfinite(found).all():
         step = int((~np.isfinite(found)).nonzero()[0][0])
-        raise DataError(
-            f"{where}, step {step + 1}: expected finite numbers, got {found[step]}; fill what is missing, or leave "
-            "the row out"
-        )
+        raise DataError(f"{where}, step {step + 1}: {not_finite(found[step])}")
     return found.reshape(len(found), -1) if len(found) else np.zeros((0, 1), found.dtype)
+
+
+def not_finite(values: Any) -> str:
+    """What is wrong with a step that holds a missing or an infinite number."""
+    if np.isnan(values).any():
+        return "a number is missing; fill it, or leave the row out"
+    return f"expected finite numbers, got {values}; correct it, or leave the row out"
 
 
 def joined_series(rows: Iterable[Any], channels: int = 0) -> tuple[NDArray[np.float64], NDArray[np.int64]]:

@@ -205,10 +205,10 @@ class Model(nn.Module):
         if len(wrong):
             row = int(wrong[0])
             steps, given = int(inputs.lengths[row]), int(targets.lengths[row])
+            hint = " (a text that is already divided: --set modality.unit=space; modality.max_length must not cut it)"
             raise DataError(
                 f"{where}, row {frame.index[row]}: {steps} steps of {self.modality.role}, but {given} "
-                f"{', '.join(self.head.roles)}; each step needs one (a text that is already divided: "
-                "--set modality.unit=space; modality.max_length must not cut it)"
+                f"{', '.join(self.head.roles)}; each step needs one{hint if isinstance(self.modality, Tokens) else ''}"
             )
 
     def encoded(self, rows: Sequence[Any]) -> Ragged:

@@ -205,7 +205,7 @@ def test_rebuilds_the_report(folder):
         (["train", "sentiment", "reviews.csv", "--cell", "gru,lsmt"], "did you mean 'lstm'"),
         (["train"], "task"),
         (["evaluate", "nowhere"], "no such run folder"),
-        (["evaluate", "sentiment", "other.csv"], "row 2, column label: 'sideways' never occurs in training"),
+        (["evaluate", "sentiment", "other.csv"], "row 2, column stars: 'sideways' never occurs in training"),
         (["predict", "sentiment", "--file", "none.csv"], "none.csv"),
         (["generate", "sentiment"], "needs a language model"),
         (["generate", "language-model", "--prompt", "ΩΩ"], "has never seen 'Ω'"),

@@ -1,4 +1,4 @@
-"""Conformance of every task in the folder: a file of each form of its input, predicted as JSON, says which row."""
+"""Conformance of every task in the folder: a file of each form that its input has, predicted as JSON."""
 
 import json
 import sys
@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 import torch
 
+import recurra
 from recurra.cli import main
 from recurra.config import override, to_dict
 from recurra.heads import HEADS
@@ -92,7 +93,7 @@ def predict(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capt
     return call
 
 
-@pytest.mark.parametrize(("task", "file"), CASES, ids=lambda case: str(case))
+@pytest.mark.parametrize(("task", "file"), CASES, ids=str)
 def test_a_file_is_predicted_as_json_and_each_row_says_which_it_is(
     task: str, file: str, tmp_path: Path, predict: Callable[..., str]
 ) -> None:
@@ -120,3 +121,34 @@ def test_alarms_have_the_times_of_the_file(tmp_path: Path, predict: Callable[...
     assert 40 in found["alarms"]
     assert found["times"] == [f"2024-03-01 00:{t:02}:00" for t in found["alarms"]]
     assert "40 (2024-03-01 00:40:00)" in predict("--file", "points.csv")
+
+
+@pytest.mark.parametrize(
+    ("task", "input", "says"),
+    [("anomaly", "points.csv", "points.csv: a file; its rows are predicted with --file points.csv"),
+     ("dna", "", "input 1: expected symbols, got nothing"), ("gesture", " ", "input 1: expected series, got nothing")],
+)  # fmt: skip
+def test_an_input_that_is_none_is_refused(
+    task: str,
+    input: str,
+    says: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "points.csv").write_text(POINTS)
+    run(task, tmp_path / "run")
+    with mock.patch.object(sys, "argv", ["recurra", "predict", "run", input]), pytest.raises(SystemExit) as end:
+        main()
+    assert end.value.code == 2
+    assert capsys.readouterr().err == f"recurra: {says}\n"
+
+
+def test_a_frame_is_predicted_as_its_file_is(tmp_path: Path) -> None:
+    (tmp_path / "log.csv").write_text(LOG)
+    run("gesture", tmp_path / "run")
+    trained = recurra.load(tmp_path / "run")
+    found, expected = trained.predict(pd.read_csv(tmp_path / "log.csv")), trained.predict_file(tmp_path / "log.csv")
+    assert [one["id"] for one in found] == ["a", "b"]
+    assert [one["probabilities"] for one in found] == [one["probabilities"] for one in expected]

@@ -124,7 +124,7 @@ def test_a_source_that_is_nothing_is_answered_with_what_is_near(tmp_path: Path) 
     with pytest.raises(MissingFileError, match=r"tinyshakespear: no such file.*did you mean .* 'tinyshakespeare'"):
         load(DataConfig(source="tinyshakespear"), ("text",))
     with pytest.raises(
-        MissingFileError, match=r"zzz\.csv: no such file or folder.*data sets are adding, .*imdb, .*mr-polarity"
+        MissingFileError, match=r"zzz\.csv: no such file or folder.*`recurra datasets` lists those there are"
     ):
         load(DataConfig(source="zzz.csv"), ("text",))
     with pytest.raises(MissingFileError, match="no such file or folder"):

@@ -189,7 +189,7 @@ def test_a_label_that_training_has_not_is_named_with_its_row(file: Path) -> None
     assert len(run.predict(run.read(file))) == 20 * 6
     other = table(each=8)
     other.loc[13:, "activity"] = "jump"
-    with pytest.raises(DataError, match=r"row 13, column label: 'jump' never occurs in training"):
+    with pytest.raises(DataError, match=r"row 13, column activity: 'jump' never occurs in training"):
         run.evaluate(other)
 
 

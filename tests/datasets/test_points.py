@@ -92,3 +92,10 @@ def test_a_frame_of_points_is_loaded_and_its_columns_keep_their_names():
     assert [len(part["series"].iloc[0]) for part in (splits.train, splits.valid, splits.test)] == [40, 5, 5]
     assert splits.columns == {"series": "load"}
     assert any("cut from the end of each series" in note for note in splits.notes)
+
+
+def test_columns_that_play_no_part_are_named():
+    found = points(timestamp=[1, 2], value=[3, 4], cpu_temp=["", None], host=["a", "a"])
+    assert found.unread == ("cpu_temp", "host")
+    assert found.notes[-1] == "f.csv: columns that are not read: cpu_temp, host"
+    assert points(timestamp=[1, 2], value=[3, 4]).unread == ()

@@ -12,7 +12,7 @@ from recurra.datasets import DataConfig, load, read_rows
 from recurra.datasets.fasta import fasta_columns, fastq_columns
 from recurra.datasets.tables import read_table
 from recurra.datasets.ts import ts_columns
-from recurra.errors import DataError
+from recurra.errors import DataError, InputError
 
 TS = """#a comment
 @problemName Two
@@ -130,5 +130,15 @@ def test_tags_may_be_a_letter_for_each_base(tmp_path: Path) -> None:
 
 def test_a_series_with_what_is_missing_is_named(tmp_path: Path) -> None:
     (tmp_path / "a.ts").write_text(TS)
-    with pytest.raises(DataError, match=r"a\.ts, row 2, column series, step 2: expected finite numbers"):
+    with pytest.raises(DataError, match=r"a\.ts, row 2, column series, step 2: a number is missing"):
         read_rows(tmp_path / "a.ts", ("series", "label"), {})
+
+
+def test_ids_of_records_are_never_labels(tmp_path: Path) -> None:
+    path = tmp_path / "reads.fa"
+    path.write_text("".join(f">s{i}\nACGT{'A' * (i % 7)}\n" for i in range(30)))
+    with pytest.raises(InputError, match=r"which column is the label\? .*headers of the records, as >s1 label=NAME"):
+        load(DataConfig(source=str(path)), ("symbols", "label"))
+    path.write_text(path.read_text().replace("\n", " up\n", 1).replace(">s1\n", ">s1 down\n"))
+    told = " ".join(read_rows(path, ("symbols", "label"), {}).notes)
+    assert "label is column 'description' (guessed" in told

@@ -54,9 +54,9 @@ def test_what_does_not_fit_is_named() -> None:
         rows(WIDE, {"series": "t3:t1"})
     with pytest.raises(DataError, match=r"f\.csv, column t2, row 2: expected a number, got 'x'"):
         rows({**WIDE, "t2": ["2", "x"]}, {"series": "t1:t3"})
-    with pytest.raises(DataError, match=r"row 1, column t1:t3, step 2: expected finite numbers"):
+    with pytest.raises(DataError, match=r"row 1, column t2: a number is missing"):
         rows({**WIDE, "t2": ["", "1"]}, {"series": "t1:t3"})
-    with pytest.raises(DataError, match=r"step 2: expected finite numbers, got \[inf\]"):
+    with pytest.raises(DataError, match=r"column t2: expected finite numbers, got inf"):
         rows({**WIDE, "t2": ["inf", "1"]}, {"series": "t1:t3"})
     with pytest.raises(DataError, match="have 2 and 1 columns"):
         rows(WIDE, {"series": "t1:t2,t3:t3"})
@@ -68,3 +68,17 @@ def test_rows_of_empty_cells_are_left_out_and_counted() -> None:
     found = rows({**WIDE, "t1": ["1", ""]}, {"series": "t1:t3"})
     assert len(found.frame) == 1
     assert found.notes == ["f.csv: 1 of 2 rows left out: 1 without series"]
+
+
+def test_the_cell_that_is_missing_infinite_or_no_number_is_named() -> None:
+    table = {**{f"t{i}": [f"{i}.5"] * 20 for i in range(8)}, "label": ["up", "down"] * 10}
+
+    def with_cell(value: str) -> dict[str, list[object]]:
+        return {**table, "t3": [*table["t3"][:4], value, *table["t3"][5:]]}
+
+    with pytest.raises(DataError, match=r"f\.csv, row 5, column t3: expected a number, .* from t0 to t7, got 'x1'"):
+        rows(with_cell("x1"))
+    with pytest.raises(DataError, match=r"f\.csv, row 5, column t3: a number is missing; fill it"):
+        rows(with_cell(""))
+    with pytest.raises(DataError, match=r"f\.csv, row 5, column t3: expected finite numbers, got inf"):
+        rows(with_cell("inf"))

@@ -133,3 +133,21 @@ def test_in_training_either_strand_is_read_and_targets_follow() -> None:
             optimizer.step()
     assert model.measure(model.evaluation_batches(frame, "test")).metrics()["accuracy"] > 0.98
     assert seen == {True, False}
+
+
+def test_one_odd_record_makes_no_protein_of_dna() -> None:
+    rows = ["ACGTTGA", "GATTACA"] * 30
+    with pytest.raises(
+        InputError, match=r"60 of 61 sequences are dna, which sequence 31 is not, by its letter 'J' at 4"
+    ):
+        Symbols.fit(SymbolsConfig(), [*rows[:30], "ACGJT", *rows[30:]])
+    said = Symbols.fit(SymbolsConfig(alphabet="protein"), [*rows, "ACGJT"])
+    assert said.kind == "protein" and said.notes(rows) == []
+    found = Symbols.fit(SymbolsConfig(), rows)
+    assert found.notes(rows) == ["alphabet dna: A C G T (found; modality.alphabet says otherwise)"]
+    assert Symbols.fit(SymbolsConfig(), [*rows, *["MKVLE"] * 30]).kind == "protein"
+
+
+def test_strands_are_of_dna_and_what_is_none_is_named() -> None:
+    with pytest.raises(InputError, match=r"both is for alphabet dna, which sequence 2 is not, by its letter 'E' at 3"):
+        Symbols.fit(SymbolsConfig(strands="both"), ["ACGT", "ACEF"])

@@ -74,3 +74,39 @@ def test_what_cannot_be_is_named(fitted, tmp_path):
         fitted.score(pd.DataFrame({"series": ["1 2 3"]}))
     with pytest.raises(InputError, match="bidirectional"):
         recurra.train("anomaly", servers(), out=tmp_path / "x", bidirectional=True)
+
+
+def test_it_scores_whatever_it_is_fitted_on_and_arrays(fitted, tmp_path):
+    frame = servers()
+    frame = frame[frame["unique_id"] == "s1"].reset_index(drop=True)
+    expected = fitted.score(frame)["score"].to_numpy()
+    frame.to_csv(tmp_path / "s1.csv", index=False)
+    y = frame["y"]
+    for data in (tmp_path / "s1.csv", str(tmp_path / "s1.csv"), y.to_numpy(), list(y), y, y.to_numpy()[:, None]):
+        scored = fitted.score(data)
+        assert scored["score"].to_numpy() == pytest.approx(expected, abs=1e-6)
+        assert len(scored) == len(frame)
+    assert list(fitted.score(y.set_axis(y.index * 2)).index[:3]) == [0, 2, 4]
+    assert list(fitted.score(frame[:0]).columns) == ["unique_id", "ds", "y", "score", "alarm"]
+    for nothing in (3.0, "x y", {"a": [1.0]}):
+        with pytest.raises((InputError, FileNotFoundError), match=r"(data: expected a path|no such file)"):
+            fitted.score(nothing)
+
+
+def test_what_is_missing_or_not_read_is_known(fitted):
+    frame = servers()
+    whole = frame.assign(y=(frame["y"] * 100).round().astype("Int64"))
+    whole.loc[5, "y"] = pd.NA
+    assert fitted.score(whole)["score"].notna().all()
+    with pytest.warns(UserWarning, match="columns that are not read: temperature"):
+        fitted.score(frame.assign(temperature=1.0, host="a"))
+
+
+def test_of_several_channels_the_one_that_is_unlike_is_named(tmp_path):
+    draw = np.random.default_rng(0)
+    frame = pd.DataFrame({"ds": range(400), "cpu": draw.normal(size=400), "disk": 50 + draw.normal(size=400)})
+    detector = AnomalyDetector(hidden=4, epochs=1).fit(frame, out=tmp_path / "run")
+    frame.loc[300, "disk"] = 90
+    scored = detector.score(frame)
+    assert scored["channel"][300] == "disk"
+    assert set(scored["channel"]) == {"cpu", "disk"}

@@ -1,5 +1,6 @@
 """recurra predict"""
 
+import os
 import sys
 from pathlib import Path
 from typing import Annotated, Any
@@ -33,6 +34,7 @@ def predict(
         results = trained.predict_file(file, columns(column), explain=explain, tell=say)
     else:
         rows = inputs or [line.rstrip("\n") for line in sys.stdin]
+        _check(rows, trained.model.modality.role)
         given = zip(rows, trained.predict(rows, explain=explain), strict=True)
         results = [{"input": row, **result} for row, result in given]
     for result in results:
@@ -49,6 +51,15 @@ def predict(
         print("\t".join([_answer(result), *([result["id"]] if "id" in result else []), readable(row)]))
         if explain:
             print_reason(result)
+
+
+def _check(rows: list[str], role: str) -> None:
+    """Raises InputError for what is rather a file's name, and for nothing where that is no text."""
+    for number, row in enumerate(rows, 1):
+        if os.path.isfile(row):  # which answers for what could be no path
+            raise InputError(f"{row}: a file; its rows are predicted with --file {row}")
+        if role != "text" and not row.strip():
+            raise InputError(f"input {number}: expected {role}, got nothing")
 
 
 def _table(result: dict[str, Any]) -> None:

@@ -2,9 +2,12 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from recurra.datasets import spans
+from recurra.datasets.fasta import FASTA, FASTQ
+from recurra.datasets.files import data_suffix
 from recurra.datasets.tables import HEADER_HINT, frame_of
 from recurra.datasets.turns import with_earlier
 from recurra.errors import DataError, InputError, UnknownNameError
@@ -33,6 +36,9 @@ USUAL_NAMES = {
 # What a source says of its rows beside what the task reads: it is given back with their predictions.
 ABOUT = ("id", "time")
 
+# A frame's attribute: role to the source's column, for messages.
+SOURCE = "columns"
+
 # Roles whose values may be lists, which become tuples of texts: a text already divided, and what its tokens are.
 LISTS = ("text", "tags")
 
@@ -49,6 +55,9 @@ class Rows:
     frame: "pd.DataFrame"
     columns: dict[str, str]
     notes: list[str]
+
+    def __post_init__(self) -> None:
+        self.frame.attrs[SOURCE] = self.columns
 
 
 def rows_of(
@@ -118,7 +127,7 @@ def _with_series(
             wanted = known
         else:
             others = {columns.get(role) or familiar.get(role) or _usual(table, role, order, roles) for role in roles}
-            wanted = spans.guessed(table, [column for column in others if column])
+            wanted = spans.guessed(table, name, [column for column in others if column])
     return spans.joined(table, name, wanted) if wanted and spans.is_span(order, wanted) else table
 
 
@@ -153,7 +162,8 @@ def _choose(
     for role in roles:
         if role not in chosen:
             raise InputError(
-                f"{name}: which column is the {role}? Choose with --column {role}=NAME from {listed}; {HEADER_HINT}"
+                f"{name}: which column is the {role}? Choose with --column {role}=NAME from {listed}; "
+                f"{_further(name, role)}"
             )
     roles = tuple(role for role in both if role in chosen)
     expected = {role: {role, familiar.get(role), columns.get(role)} for role in roles}
@@ -162,13 +172,28 @@ def _choose(
     return {role: chosen[role] for role in roles}, [said] if guessed else []
 
 
+def _further(name: str, role: str) -> str:
+    """What to do where none of the columns is meant."""
+    records = data_suffix(Path(name)) in (*FASTA, *FASTQ)
+    return f"or write it into the headers of the records, as >s1 {role}=NAME" if records else HEADER_HINT
+
+
+def column_of(frame: "pd.DataFrame", role: str) -> str:
+    """What the source calls the column of a role."""
+    return str(frame.attrs.get(SOURCE, {}).get(role, role))
+
+
 def _usual(_: "pd.DataFrame", role: str, left: list[str], roles: tuple[str, ...]) -> str | None:
     by_name = {column.casefold(): column for column in reversed(left)}
     return next((by_name[name] for name in USUAL_NAMES.get(role, (role,)) if name in by_name), None)
 
 
 def _remaining(table: "pd.DataFrame", role: str, left: list[str], roles: tuple[str, ...]) -> str | None:
-    """The only column left; for text or symbols of several the longest values, unless the target is one too."""
+    """The only column left; for text or symbols of several the longest values, unless the target is one too.
+
+    Ids are none: each row has its own.
+    """
+    left = [column for column in left if column.casefold() != "id"]
     if role in ("text", "symbols") and left and "target" not in roles:
         return max(left, key=lambda column: _mean_length(table[column]))
     return left[0] if len(left) == 1 else None

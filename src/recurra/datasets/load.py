@@ -228,8 +228,9 @@ def tables_of(
     names = DATASETS.names()
     key = str(source).replace("_", "-")
     if key not in names:
-        near = get_close_matches(key, names, n=1, cutoff=0.5)
-        hint = f"did you mean the data set {near[0]!r}?" if near else f"data sets are {', '.join(names)}"
+        near = get_close_matches(key, names, n=3, cutoff=0.5)
+        listed = " or ".join(map(repr, near))
+        hint = f"did you mean the data set {listed}?" if near else "`recurra datasets` lists those there are"
         raise MissingFileError(f"{source}: no such file or folder, and no data set of this name; {hint}")
     dataset: Dataset = DATASETS.get(key)
     return dataset.name, dataset.load(plain), dataset
@@ -242,7 +243,13 @@ def from_frame(frame: Any) -> "pd.DataFrame":
         frame = frame.to_pandas()
     if not isinstance(frame, pd.DataFrame):
         raise InputError(f"data: expected a path, a pandas or a polars frame, got {type(frame).__name__}")
-    return frame_of({str(name): list(frame[name]) for name in frame.columns})
+    # What pandas has of its own for a missing number is None, as everywhere here.
+    return frame_of({str(name): [None if v is pd.NA else v for v in frame[name]] for name in frame.columns})
+
+
+def is_frame(data: Any) -> bool:
+    """Whether this is a pandas or polars frame, neither of which is imported for it."""
+    return type(data).__name__ == "DataFrame" and type(data).__module__.partition(".")[0] in ("pandas", "polars")
 
 
 def _shared(train: "pd.DataFrame", other: "pd.DataFrame", part: str) -> list[str]:

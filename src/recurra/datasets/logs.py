@@ -6,7 +6,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from recurra.datasets.columns import label_of
-from recurra.datasets.points import FEW, WHOLE, gaps, gathered, grouped, is_number, times_of
+from recurra.datasets.points import FEW, WHOLE, gaps, gathered, grouped, is_number, times_of, unread_note
 from recurra.datasets.spans import LEAST_GUESSED, is_missing
 from recurra.datasets.tables import frame_of
 from recurra.errors import InputError, UnknownNameError
@@ -112,9 +112,10 @@ def recordings(
     }
     notes += [f"{count:,} {sentence}" for sentence, count in sentences.items() if count]
     used = {column for each in parts.values() for column in each}
+    told = [*(f"{name}: {note}" for note in notes), *said_of_times, *points.notes[1:]]
     if left := [str(column) for column in table.columns if column not in used]:
-        notes.append(f"columns that are not read: {', '.join(left)}")
-    return Log(made, found, [*(f"{name}: {note}" for note in notes), *said_of_times, *points.notes[1:]])
+        told.append(unread_note(name, left))
+    return Log(made, found, told)
 
 
 def _columns(

@@ -1,6 +1,6 @@
 """Tables with a point of a series in each row, gathered to a row for each series."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -31,13 +31,14 @@ FEW = 10
 class Points:
     """table: a row a series. channels: the columns they are from, with commas between. notes: what was found.
 
-    places: of each series, where its points lie in the source, [T].
+    places: of each series, where its points lie in the source, [T]. unread: the columns that play no part.
     """
 
     table: "pd.DataFrame"
     channels: str
     notes: list[str]
     places: "list[NDArray[np.int64]]"
+    unread: tuple[str, ...] = ()
 
 
 def gathered(table: "pd.DataFrame", name: str, columns: Mapping[str, str]) -> Points | None:
@@ -79,7 +80,15 @@ def gathered(table: "pd.DataFrame", name: str, columns: Mapping[str, str]) -> Po
         places.append(at)
     kept = {key: value for key, value in rows.items() if value and (key != "windows" or marks is not None)}
     notes = [f"{name}: {note}" for note in _notes(counts, channels, found, len(places))] + said
-    return Points(frame_of(kept), ",".join(channels), notes, places)
+    used = {*channels, *found.values()}
+    unread = tuple(str(column) for column in table.columns if column not in used)
+    if unread:
+        notes.append(unread_note(name, unread))
+    return Points(frame_of(kept), ",".join(channels), notes, places, unread)
+
+
+def unread_note(name: str, columns: Iterable[str]) -> str:
+    return f"{name}: columns that are not read: {', '.join(columns)}"
 
 
 def _columns(table: "pd.DataFrame", name: str, columns: Mapping[str, str]) -> tuple[list[str], dict[str, str]] | None:
@@ -109,6 +118,8 @@ def grouped(ids: Any) -> "list[tuple[str, NDArray[np.int64]]]":
     import numpy as np
     import pandas as pd
 
+    if not len(ids):
+        return []
     codes, keys = pd.factorize(ids)
     places = codes.argsort(kind="stable")
     edges = np.searchsorted(codes[places], np.arange(1, len(keys)))

@@ -11,6 +11,8 @@ if TYPE_CHECKING:
 
 # A table with fewer columns of numbers is rather one of a step a row, which is no table of windows.
 LEAST_GUESSED = 8
+# Where no more cells than this share are no numbers, they are mistakes.
+FEW_WRONG = 0.01
 
 
 def joined(table: "pd.DataFrame", name: str, spans: str) -> "pd.DataFrame":
@@ -24,6 +26,8 @@ def joined(table: "pd.DataFrame", name: str, spans: str) -> "pd.DataFrame":
     import numpy as np
     import pandas as pd
 
+    from recurra.arrays import not_finite
+
     order = list(table.columns)
     channels = [_span(order, name, span) for span in spans.split(",")]
     if len({len(channel) for channel in channels}) > 1:
@@ -36,18 +40,32 @@ def joined(table: "pd.DataFrame", name: str, spans: str) -> "pd.DataFrame":
     ends = np.where(there.any(1), values.shape[1] - there[:, ::-1].argmax(1), 0)
     used = {column for channel in channels for column in channel}
     rest = table.drop(columns=[column for column in order if column in used])
+    wrong = ~np.isfinite(values) & (np.arange(values.shape[1])[:, None] < ends[:, None, None])
+    if wrong.any():
+        row, step, channel = (int(i[0]) for i in wrong.nonzero())
+        where = f"{name}, row {table.index[row]}, column {channels[channel][step]}"
+        raise DataError(f"{where}: {not_finite(values[row, step, channel])}")
     cells = [row[:end] if end else None for row, end in zip(values, ends.tolist(), strict=True)]
     return rest.assign(**{spans: pd.Series(cells, index=table.index, dtype=object)})
 
 
-def guessed(table: "pd.DataFrame", others: Collection[str]) -> str | None:
-    """The span of all columns but ``others``, where they are many, stand together and hold nothing but numbers."""
+def guessed(table: "pd.DataFrame", name: str, others: Collection[str]) -> str | None:
+    """The span of all columns but ``others``, where they are many, stand together and hold nothing but numbers.
+
+    Raises DataError, naming row and column, where nearly all cells are numbers.
+    """
     left = [column for column in table.columns if column not in others]
     order = list(table.columns)
     if len(left) < LEAST_GUESSED or order.index(left[-1]) - order.index(left[0]) + 1 != len(left):
         return None
-    numeric = all(_is_number(value) for column in left for value in table[column])
-    return f"{left[0]}:{left[-1]}" if numeric else None
+    wrong = [(row, column, value) for column in left for row, value in table[column].items() if not _is_number(value)]
+    if wrong and len(wrong) <= FEW_WRONG * len(left) * len(table):
+        row, column, value = wrong[0]
+        raise DataError(
+            f"{name}, row {row}, column {column}: expected a number, as in nearly all cells from {left[0]} to "
+            f"{left[-1]}, got {str(value)[:40]!r}; correct it, or name the series with --column series=FIRST:LAST"
+        )
+    return f"{left[0]}:{left[-1]}" if not wrong else None
 
 
 def is_span(columns: Sequence[str], spans: str | None) -> bool:

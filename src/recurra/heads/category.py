@@ -9,6 +9,7 @@ from torch.nn import functional
 
 from recurra.arrays import readable
 from recurra.config import setting
+from recurra.datasets.columns import column_of
 from recurra.errors import DataError, InputError
 from recurra.heads._telling import best_and_worst
 from recurra.heads.base import Contributions, Head, Meter, Objective
@@ -71,9 +72,9 @@ class Category(Head):
         ids = frame["label"].map({label: i for i, label in enumerate(self.labels)})
         if ids.isna().any():
             row = int(ids.isna().to_numpy().argmax())
+            place = f"{where}, row {ids.index[row]}, column {column_of(frame, 'label')}"
             raise DataError(
-                f"{where}, row {ids.index[row]}, column label: {frame['label'].iloc[row]!r} never occurs in training; "
-                f"known are {', '.join(self.labels[:20])}"
+                f"{place}: {frame['label'].iloc[row]!r} never occurs in training; known are {', '.join(self.labels[:20])}"
             )
         return torch.tensor(ids.to_numpy(dtype="int64"))
 

@@ -14,6 +14,9 @@ from recurra.modalities._alphabets import NAMED, Alphabet, of_letters
 from recurra.modalities.base import Modality
 from recurra.sequences import Ragged
 
+# Where so large a share of sequences is of one alphabet, the others are mistakes.
+NEARLY = 0.95
+
 
 @dataclass(frozen=True)
 class SymbolsConfig:
@@ -60,10 +63,12 @@ class Symbols(Modality):
         found = set().union(*rows) if rows else set()
         if not found:
             raise InputError(f"column symbols: nothing but empty sequences in {len(rows)} training rows")
-        choice = config.alphabet
+        choice: str = config.alphabet
         if choice == "auto":
-            upper = {letter.upper() for letter in found}
-            choice = next((name for name in ("dna", "protein") if upper <= set(NAMED[name].codes)), "letters")
+            choice = next((name for name in NAMED if _fits(found, name)), "letters")
+            _check_odd(rows, choice)
+        if config.strands == "both" and choice != "dna":
+            raise InputError(f"modality.strands: both is for alphabet dna, which {_odd(rows, 'dna')}")
         made = cls(config, NAMED[choice] if choice != "letters" else of_letters("".join(sorted(found))))
         made.encode_all(rows)
         return made
@@ -97,6 +102,17 @@ class Symbols(Modality):
         order = [self.alphabet.letters.index(complements[letter]) for letter in self.alphabet.letters]
         return inputs.with_values(inputs.values[:, order]).reversed()
 
+    @property
+    def kind(self) -> str:
+        """Which alphabet this is, as the setting calls it."""
+        return next((name for name, known in NAMED.items() if known == self.alphabet), "letters")
+
+    def notes(self, rows: Iterable[Any]) -> list[str]:
+        """The alphabet, where it was found."""
+        if self.settings.alphabet != "auto":
+            return []
+        return [f"alphabet {self.kind}: {' '.join(self.alphabet.letters)} (found; modality.alphabet says otherwise)"]
+
     def decode(self, steps: Tensor) -> str:
         """The sequence, with IUPAC's code where a step is of several letters."""
         shares = self.table[[ord(code) for code in self.alphabet.codes]]
@@ -113,8 +129,7 @@ class Symbols(Modality):
         return nn.Identity() if width == letters else nn.Linear(letters, width)
 
     def to_json(self) -> dict[str, Any]:
-        kind = next((name for name, known in NAMED.items() if known == self.alphabet), "letters")
-        return {"settings": to_dict(self.settings), "alphabet": kind, "letters": self.alphabet.letters}
+        return {"settings": to_dict(self.settings), "alphabet": self.kind, "letters": self.alphabet.letters}
 
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> Self:
@@ -124,6 +139,31 @@ class Symbols(Modality):
             return cls(from_dict(SymbolsConfig, values["settings"]), alphabet)
         except (KeyError, TypeError, ValueError) as error:
             raise InputError(f"symbols: not what was saved by modality symbols ({error})") from error
+
+
+def _fits(letters: Iterable[str], alphabet: str) -> bool:
+    """Whether all of these are codes of an alphabet, of either case."""
+    return {letter.upper() for letter in letters} <= set(NAMED[alphabet].codes)
+
+
+def _check_odd(rows: list[str], found: str) -> None:
+    """Raises InputError where nearly all rows are of an alphabet before the one found: the others are mistakes."""
+    for name in NAMED:
+        if name == found:
+            return
+        fitting = sum(_fits(row, name) for row in rows)
+        if fitting >= NEARLY * len(rows):
+            raise InputError(
+                f"column symbols: {fitting:,} of {len(rows):,} sequences are {name}, which {_odd(rows, name)}; correct "
+                f"it or leave it out, or say which alphabet this is: modality.alphabet={found}"
+            )
+
+
+def _odd(rows: list[str], alphabet: str) -> str:
+    """Which sequence is not of an alphabet, and why."""
+    number, row = next((i, row) for i, row in enumerate(rows, 1) if not _fits(row, alphabet))
+    at = next(i for i, letter in enumerate(row) if not _fits(letter, alphabet))
+    return f"sequence {number} is not, by its letter {row[at]!r} at {at + 1} (in {row[max(0, at - 20) : at + 20]!r})"
 
 
 def _checked(row: Any) -> str:

@@ -1,12 +1,14 @@
 """Anomalies in Python: fit, score, stream."""
 
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
+from numpy.typing import ArrayLike
 
-from recurra.datasets.points import gathered
-from recurra.datasets.tables import frame_of
+from recurra.datasets.load import from_frame, is_frame, tables_of
+from recurra.datasets.points import gathered, is_number, unread_note
 from recurra.errors import InputError
 from recurra.runs.engine import train
 from recurra.runs.run import Run, load
@@ -61,27 +63,56 @@ class AnomalyDetector:
         self._run = train("anomaly", data, out=out, settings=self._settings)
         return self
 
-    def score(self, data: "pd.DataFrame") -> "pd.DataFrame":
+    def score(self, data: "str | Path | pd.DataFrame | pd.Series[Any] | ArrayLike") -> "pd.DataFrame":
         """The frame with columns ``score``, in [0, 1), and ``alarm``; each point by itself and those before it.
 
-        data: a point in each row, as for ``fit``, with the channels of the training. A polars frame comes back as a
-        pandas frame. Raises InputError or DataError.
-        """
-        import pandas as pd
+        Of several channels, ``channel`` is the one that was farthest from what the network said.
 
-        frame = data if isinstance(data, pd.DataFrame) else data.to_pandas()
+        data: a point in each row, as for ``fit``, with the channels of the training; or one series as an array, a list
+        or a pandas series, [T] or [T, C]. A polars frame comes back as a pandas frame. Columns of numbers that are not
+        read are said in a warning. Raises InputError, DataError or MissingFileError.
+        """
+        frame = self._frame(data)
         columns = {"series": self.run.config.data.columns.get("series", "")}
         fits = columns["series"] and set(columns["series"].split(",")) <= set(map(str, frame.columns))
-        plain = frame_of({str(name): list(frame[name]) for name in frame.columns})
-        points = gathered(plain, "frame", columns if fits else {})
+        plain = from_frame(frame)
+        points = gathered(plain, "data", columns if fits else {})
         if points is None:
             raise InputError("data: expected a point in each row, got rows that are series; Run.predict takes those")
+        if unread := [column for column in points.unread if all(map(is_number, plain[column]))]:
+            warnings.warn(unread_note("data", unread), stacklevel=2)
         score, alarm = np.zeros(len(frame)), np.zeros(len(frame), dtype=bool)
-        found = self.run.predict(list(points.table["series"]))
+        names, channel = np.array(points.channels.split(","), dtype=object), np.zeros(len(frame), dtype=np.int64)
+        found = self.run.predict(list(points.table["series"])) if len(frame) else []
         for at, result in zip(points.places, found, strict=True):
             score[at] = result["score"]
             alarm[at[result["alarms"]]] = True
-        return frame.assign(score=score, alarm=alarm)
+            channel[at] = result.get("channel", 0)
+        return frame.assign(score=score, alarm=alarm, **({"channel": names[channel]} if len(names) > 1 else {}))
+
+    def _frame(self, data: Any) -> "pd.DataFrame":
+        """What ``score`` takes, as a pandas frame."""
+        import pandas as pd
+
+        config = self.run.config.data
+        if isinstance(data, str | Path):
+            _, tables, _ = tables_of(data, config.encoding, config.header, "lines")
+            return tables.get("test", tables["train"])
+        if is_frame(data):
+            return data if isinstance(data, pd.DataFrame) else data.to_pandas()
+        try:
+            values = np.asarray(data, np.float64)
+        except (TypeError, ValueError):
+            values = np.empty(())
+        if values.ndim not in (1, 2):
+            raise InputError(
+                f"data: expected a path, a frame, or one series of numbers, [T] or [T, C], got {type(data).__name__}"
+            )
+        values, channels = values.reshape(len(values), -1), config.columns.get("series", "").split(",")
+        if values.shape[1] != len(channels):
+            channels = ["value"] if values.shape[1] == 1 else list(map(str, range(values.shape[1])))
+        index = data.index if isinstance(data, pd.Series) else None
+        return pd.DataFrame(values, columns=channels, index=index)
 
     def stream(self, capacity: int = 1) -> AnomalyStreams:
         """Live series, up to ``capacity``, stepped together."""

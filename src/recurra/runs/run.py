@@ -13,7 +13,7 @@ import numpy as np
 from recurra.datasets import DATASETS, Rows, Splits, read_rows
 from recurra.datasets import load as load_data
 from recurra.datasets.columns import ABOUT
-from recurra.datasets.load import tables_of
+from recurra.datasets.load import is_frame, tables_of
 from recurra.datasets.logs import ROLES as LOG_ROLES
 from recurra.datasets.panel import panel_of
 from recurra.datasets.tables import frame_of, is_readable
@@ -89,7 +89,13 @@ class Run:
         return lines(self.path)
 
     def predict(self, rows: Iterable[Any], *, explain: bool = False) -> list[dict[str, Any]]:
-        """One prediction for each raw row, as plain values. explain: with what it rests on, for heads that can say."""
+        """One prediction for each raw row, as plain values. explain: with what it rests on, for heads that can say.
+
+        rows: the inputs alone, or a data frame with a column of them, as ``predict_file`` reads a file.
+        """
+        if is_frame(rows):
+            frame: Any = rows
+            return self.predict_file(frame, explain=explain)
         return self.model.predict(rows, explain=explain)
 
     def evaluate(
@@ -168,19 +174,19 @@ class Run:
 
     def predict_file(
         self,
-        file: str | Path,
+        file: "str | Path | pd.DataFrame",
         columns: dict[str, str] | None = None,
         *,
         explain: bool = False,
         tell: Callable[[str], object] | None = None,
     ) -> list[dict[str, Any]]:
-        """``predict`` of every row of a file, each with what the file says of it.
+        """``predict`` of every row of a file or a data frame, each with what the file says of it.
 
         That is its ``input``; its ``id``, where the file has such (the record of a FASTA file, the series of a table of
         points, recording and steps of a log); and of alarms their ``times``. columns, tell: as for ``evaluate``.
         """
         frame = self._inputs(file, columns, tell)
-        results = self.predict(list(frame[self.model.modality.role]), explain=explain)
+        results = self.model.predict(list(frame[self.model.modality.role]), explain=explain)
         if self.model.modality.timed:  # whose predictions say all this themselves
             return results
         given = [frame[role] if role in frame else [None] * len(frame) for role in ABOUT]
@@ -193,7 +199,7 @@ class Run:
         return found
 
     def _inputs(
-        self, file: str | Path, columns: dict[str, str] | None, tell: Callable[[str], object] | None
+        self, file: "str | Path | pd.DataFrame", columns: dict[str, str] | None, tell: Callable[[str], object] | None
     ) -> "pd.DataFrame":
         """A file's rows: the input's column, and what the file says of them."""
         role, config = self.model.modality.role, self.config.data
