@@ -74,7 +74,8 @@ class Category(Head):
             row = int(ids.isna().to_numpy().argmax())
             place = f"{where}, row {ids.index[row]}, column {column_of(frame, 'label')}"
             raise DataError(
-                f"{place}: {frame['label'].iloc[row]!r} never occurs in training; known are {', '.join(self.labels[:20])}"
+                f"{place}: {frame['label'].iloc[row]!r} never occurs in training; "
+                f"known are {', '.join(self.labels[:20])}"
             )
         return torch.tensor(ids.to_numpy(dtype="int64"))
 
