@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from recurra.datasets.tables import HEADER_HINT
 from recurra.errors import DataError, InputError, UnknownNameError
+from recurra.notes import Change
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -19,6 +20,7 @@ USUAL = {
     "ds": "ds date datetime timestamp time month day week year period",
     "y": "y value target sales demand close quantity count amount price load consumption",
 }
+LARGEST = 1e35  # of float32, with room for sums
 OFFSET = r"(?:Z|[+-]\d\d:?\d\d)$"
 
 
@@ -35,11 +37,19 @@ class Reader:
         if wrong.any():
             row = int(np.flatnonzero(wrong)[0])
             got = self.table[column].iloc[row]
+            raise DataError(f"{self.place(row)}, column {column}: expected a finite number, or nothing, got {got!r}")
+        if (np.abs(values) > LARGEST).any():
+            row = int(np.flatnonzero(np.abs(values) > LARGEST)[0])
             raise DataError(
-                f"{self.name}, row {self.table.index[row]}, column {column}: expected a finite number, or nothing, got "
-                f"{got!r}"
+                f"{self.place(row)}, column {column}: expected numbers up to {LARGEST:g}, got {values[row]:g}; give "
+                "them in another unit"
             )
         return values
+
+    def place(self, row: int) -> str:
+        """Where a person finds a row; one that does not count as the others do is labelled with the whole of it."""
+        label = self.table.index[row]
+        return label if isinstance(label, str) else f"{self.name}, row {label}"
 
     def matrix(self, columns: list[str]) -> NDArray[np.float64]:
         """[rows, C], as ``numbers``."""
@@ -85,8 +95,8 @@ class Reader:
             return None, None
         values, column = self.table[columns[0]], columns[0]
         if self.absent(column).any():
-            row = self.table.index[int(np.flatnonzero(self.absent(column))[0])]
-            raise DataError(f"{self.name}, row {row}, column {column}: expected a time, got nothing")
+            row = int(np.flatnonzero(self.absent(column))[0])
+            raise DataError(f"{self.place(row)}, column {column}: expected a time, got nothing")
         if self.is_numeric(column):
             numbers = self._numbers(column)
             if (numbers % 1 != 0).any():
@@ -101,8 +111,8 @@ class Reader:
         if utc.isna().any():
             row = int(np.flatnonzero(utc.isna())[0])
             raise DataError(
-                f"{self.name}, row {self.table.index[row]}, column {column}: expected a time such as 2024-01-31 or "
-                f"2024-01-31 23:00, got {values.iloc[row]!r}; {HEADER_HINT}"
+                f"{self.place(row)}, column {column}: expected a time such as 2024-01-31 or 2024-01-31 23:00, got "
+                f"{values.iloc[row]!r}; {HEADER_HINT}"
             )
         if not zoned:
             plain = utc.to_numpy().astype("datetime64[s]")
@@ -150,7 +160,7 @@ def roles_of(
             chosen[role] = [usual]
             if usual != role:
                 guessed.append(f"{role} is column {usual!r}")
-    told = f"{name}: {', '.join(guessed)} (guessed; choose with --column ROLE=NAME)"
+    told = f"{name}: {', '.join(guessed)} (guessed; choose with ROLE=NAME, on the command line after --column)"
     return chosen, [told] if guessed else []
 
 
@@ -158,26 +168,27 @@ def sort_rest(reader: Reader, ids: NDArray[Any], chosen: dict[str, list[str]]) -
     """Puts the columns that nobody spoke of into ``chosen``, and says so. ids: of each row its series."""
     import pandas as pd
 
-    notes = []
+    notes: list[str] = []
     taken = {column for named in chosen.values() for column in named}
     rest = [column for column in reader.table.columns if column not in taken]
     several = len(np.unique(ids)) > 1
     for column in rest:
         absent = reader.absent(column)
         if absent.all():
-            notes.append(f"{reader.name}: column {column!r} is empty, and left out")
+            notes.append(Change(f"{reader.name}: column {column!r} is empty, and left out"))
         elif several and (pd.Series(reader.table[column].to_numpy()).groupby(ids).nunique() <= 1).all():
             chosen["static"].append(column)
         elif reader.is_numeric(column):
             chosen["past"].append(column)
         else:
-            notes.append(f"{reader.name}: column {column!r} is neither a number nor the same for each series: left out")
+            unread = f"{reader.name}: column {column!r} is neither a number nor the same for each series: left out"
+            notes.append(Change(unread))
     for role, words in (("past", "known up to the present"), ("static", "the same for each series")):
         if chosen[role]:
             listed = ", ".join(chosen[role])
             notes.append(
-                f"{reader.name}: {listed} read as {words} (guessed; choose with --column past=..., future=..., "
-                "static=...)"
+                f"{reader.name}: {listed} read as {words} (guessed; choose with past=..., future=... and static=..., "
+                "on the command line after --column)"
             )
     return notes
 

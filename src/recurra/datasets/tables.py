@@ -30,7 +30,7 @@ RECORDS: dict[str, Callable[[str, object], Mapping[str, Sequence[Any]]]] = {
 }
 # Two files of one name with these are rather two forms of the same data.
 NOT_PARALLEL = ("", ".txt", *DELIMITED, *JSON, *PARQUET, *RECORDS)
-HEADER_HINT = "if the first row is data, say --set data.header=false"
+HEADER_HINT = "if the first row is data, set data.header=false"
 
 # What plain text is: a row a line, a row in all, or CoNLL columns.
 Plain = Literal["lines", "whole", "columns"]

@@ -8,6 +8,7 @@ import numpy as np
 from recurra.datasets.points import gathered
 from recurra.datasets.tables import frame_of
 from recurra.errors import InputError
+from recurra.notes import pass_on
 from recurra.runs.engine import train
 from recurra.runs.run import Run, load
 from recurra.streaming import AnomalyStreams
@@ -65,7 +66,8 @@ class AnomalyDetector:
         """The frame with columns ``score``, in [0, 1), and ``alarm``; each point by itself and those before it.
 
         data: a point in each row, as for ``fit``, with the channels of the training. A polars frame comes back as a
-        pandas frame. Raises InputError or DataError.
+        pandas frame. Filling missing numbers is said by a ``recurra.errors.DataNote``, a warning. Raises InputError
+        or DataError.
         """
         import pandas as pd
 
@@ -76,6 +78,7 @@ class AnomalyDetector:
         points = gathered(plain, "frame", columns if fits else {})
         if points is None:
             raise InputError("data: expected a point in each row, got rows that are series; Run.predict takes those")
+        pass_on(points.notes)
         score, alarm = np.zeros(len(frame)), np.zeros(len(frame), dtype=bool)
         found = self.run.predict(list(points.table["series"]))
         for at, result in zip(points.places, found, strict=True):
