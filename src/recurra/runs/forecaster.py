@@ -49,7 +49,7 @@ class Forecaster:
     def __init__(
         self,
         horizon: int | None = None,
-        freq: str = "",
+        freq: str | int = "",
         *,
         past: str | Sequence[str] = (),
         future: str | Sequence[str] = (),
@@ -58,9 +58,9 @@ class Forecaster:
         **settings: Any,
     ):
         self.horizon = whole("horizon", horizon or 0, least=0)
-        self.freq, self.out, self.settings = freq, out, settings
-        chosen = {"past": past, "future": future, "static": static}
-        self.covariates = {role: [names] if isinstance(names, str) else list(names) for role, names in chosen.items()}
+        self.freq, self.out, self.settings = str(freq), out, settings
+        named = {"past": past, "future": future, "static": static}
+        self.covariates = {role: (one,) if isinstance(one, str) else tuple(one) for role, one in named.items()}
         self.notes: list[str] = []
         self._run: Run | None = None
         self._names = Names()
