@@ -49,18 +49,20 @@ def predict(
         rows = trained.read(file, columns(column), tell=say)
     else:
         rows = inputs or [line.rstrip("\n") for line in sys.stdin]
-    results = trained.predict(rows, explain=explain)
+    given = zip(rows, trained.predict(rows, explain=explain), strict=True)
+    results = [result if "forecast" in result else {"input": row, **result} for row, result in given]
     if out:
-        table = table_of(trained, rows, results, levels)
+        table = table_of(trained, results, levels)
         write_table(table, out)
         say(f"{out}: {len(table):,} rows, {', '.join(table.columns)}")
     elif json:
-        for row, result in zip(rows, results, strict=True):
-            print_json(result if "forecast" in result else {"input": row, **result})
+        for result in results:
+            print_json(result)
     elif levels or trained.model.modality.timed:
-        _print_steps(table_of(trained, rows, results, levels), [time for one in results for time in one["times"]])
+        _print_steps(table_of(trained, results, levels), [time for one in results for time in one["times"]])
     else:
-        for row, result in zip(rows, results, strict=True):
+        for result in results:
+            row = result["input"]
             print(f"{_answer(result)}\t{' '.join(row) if isinstance(row, tuple) else readable(row)}")
             if explain:
                 print_reason(result)

@@ -27,8 +27,6 @@ def columns_of(
     results: the model's predictions for the windows. sides: of each further column its level, as ``sides_of`` has them.
     checked: with the last time that was known, and y.
     """
-    known = np.array([float(level) for level in results[0]["quantiles"]])
-    values = np.array([list(result["quantiles"].values()) for result in results])[:, :, :steps]
     columns: dict[str, Any] = {
         names.id: [window.line.id for window in windows for _ in range(steps)],
         names.time: np.concatenate([window.line.times[window.origin : window.origin + steps] for window in windows]),
@@ -36,7 +34,14 @@ def columns_of(
     if checked:
         columns[CUTOFF] = np.repeat([window.line.times[window.origin - 1] for window in windows], steps)
         columns[names.target] = np.concatenate([window.wanted for window in windows])
-    columns[NAME] = np.concatenate([result["forecast"][:steps] for result in results])
+    return columns | values_of(results, sides, steps)
+
+
+def values_of(results: Sequence[dict[str, Any]], sides: dict[str, float], steps: int) -> dict[str, Any]:
+    """The forecasts of the first steps, and a column for each of ``sides``; as ``columns_of``."""
+    known = np.array([float(level) for level in results[0]["quantiles"]])
+    values = np.array([list(result["quantiles"].values()) for result in results])[:, :, :steps]
+    columns: dict[str, Any] = {NAME: np.concatenate([result["forecast"][:steps] for result in results])}
     for name, level in sides.items():
         at = float(np.interp(level, known, np.arange(len(known))))
         low, share = int(at), at - int(at)

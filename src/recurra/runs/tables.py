@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from recurra.arrays import readable
 from recurra.errors import InputError, MissingFileError
-from recurra.runs.forecasts import Level, columns_of, sides_of
+from recurra.runs.forecasts import Level, sides_of, values_of
 from recurra.runs.long_form import Names
 from recurra.runs.run import Run
 
@@ -18,25 +18,27 @@ ENDINGS = (".csv", ".tsv", ".jsonl", ".ndjson", ".parquet", ".pq")
 USUAL = (80,)
 
 
-def table_of(run: Run, rows: Sequence[Any], results: Sequence[dict[str, Any]], level: Level = None) -> "pd.DataFrame":
+def table_of(run: Run, results: Sequence[dict[str, Any]], level: Level = None) -> "pd.DataFrame":
     """Forecasts: a row for each step of each series, ``unique_id, ds, Recurra`` and the ends of the intervals of
     ``level`` percent (None: 80, where it was learnt); times with a zone in UTC. Else: a row for each input, and a
     column for each value, those of a nested one called ``probabilities.positive``.
 
-    rows, results: the inputs, and what ``Run.predict`` says of them. Raises InputError for intervals that were not
-    learnt, and for any where there are no forecasts.
+    results: what ``Run.predict`` says, with each its ``input`` but for forecasts. Raises InputError for intervals that
+    were not learnt, and for any where there are no forecasts.
     """
     import pandas as pd
 
     if run.task.output != "forecast":
         if level is not None:
             raise InputError(f"level: intervals are for forecasts, not for {run.task.name}")
-        return pd.DataFrame([{"input": _input(row), **_flat(one)} for row, one in zip(rows, results, strict=True)])
-    steps, sides = run.config.head.horizon, sides_of(run.model.head, level, usual=USUAL)
-    table = pd.DataFrame(columns_of(rows, results, sides, steps, Names()))
-    if any(window.line.utc for window in rows):
-        table[Names.time] = table[Names.time].dt.tz_localize("UTC")
-    return table
+        return pd.DataFrame([_flat({**result, "input": _input(result["input"])}) for result in results])
+    sides = sides_of(run.model.head, level, usual=USUAL)
+    times = pd.Series([time for result in results for time in result["times"]])
+    named: dict[str, Any] = {
+        Names.id: [result["id"] for result in results for _ in result["times"]],
+        Names.time: times if pd.api.types.is_numeric_dtype(times) else pd.to_datetime(times),
+    }
+    return pd.DataFrame(named | values_of(results, sides, run.config.head.horizon))
 
 
 def writable(path: Path) -> Path:
