@@ -78,7 +78,7 @@ def compare(
         wanted["data.source"] = str(data) if frame is None else FRAME
     folder = Path(out) if out else Path("runs") / f"{kind.name}-compared"
     if folder.exists() and not resume and (not folder.is_dir() or any(folder.iterdir())):
-        raise RunError(f"{folder}: already exists; choose another folder (out), or go on with its runs (resume)")
+        raise RunError(f"{folder}: already exists; choose another folder, or go on with its runs (resume)")
     if len(set(cells)) < max(1, len(cells)):
         raise InputError(f"cells: expected names, each once, got {', '.join(cells) or 'none'}")
     splits = load_splits(changed(defaults(kind), wanted), frame)
