@@ -10,7 +10,8 @@
     └── MissingExtraError   ImportError        an optional dependency that is not installed
 
 A message is one line for a person: what was wrong, where, and what to do. The command line prints it
-and exits with 2.
+and exits with 2. A setting, a role or an argument has its own name there, which is the same on the command line
+(``--set``, ``--column``) and in Python. ``DataNote`` is no error but a warning.
 """
 
 from collections.abc import Iterable
@@ -59,3 +60,7 @@ class MissingExtraError(RecurraError, ImportError):
 
     def __init__(self, feature: str, extra: str):
         super().__init__(f"{feature} needs an optional dependency: pip install 'recurra[{extra}]'")
+
+
+class DataNote(UserWarning):
+    """Something of the data was left out, filled or merged."""

@@ -19,6 +19,7 @@ class Timeline:
     id: its name. times: [T] datetime64[s], or int64 where steps are just counted. y: [T], NaN where it is missing or
     still to come. past: [T, P], known as far as y is. future: [T, K], known for the steps to come as well; NaN is a
     missing one. static: S numbers (NaN: missing) or texts, the same for all steps. names: of past, future and static.
+    utc: the data gave times with a zone, and ``times`` are in UTC; else they are as a clock on the wall has them.
     """
 
     id: str
@@ -28,6 +29,7 @@ class Timeline:
     future: Numbers
     static: tuple[float | str, ...] = ()
     names: Names = ((), (), ())
+    utc: bool = False
     _carried: dict[int, Numbers] = field(default_factory=dict, init=False, repr=False)
 
     def carried(self, apart: int) -> Numbers:

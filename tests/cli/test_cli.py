@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from unittest import mock
 
+import pandas as pd
 import pytest
 
 from recurra.cli import COMMANDS, main
@@ -133,6 +134,28 @@ def test_predicts_arguments_lines_and_files(folder):
     assert [line.split("\t")[2] for line in lines] == ["good", "bad", ""]
     assert len(recurra("predict", "sentiment", "--file", "reviews.csv", cwd=folder).stdout.splitlines()) == 80
     assert "the" in recurra("predict", "language-model", "the cat sat on the", cwd=folder).stdout
+
+
+def test_predictions_go_to_a_file_of_any_form(folder, tmp_path):
+    def written(run: str, name: str, *inputs: str) -> Path:
+        result = recurra("predict", run, *inputs, "--out", tmp_path / name, cwd=folder)
+        assert (result.returncode, result.stdout) == (0, ""), result.stderr
+        assert f"{len(inputs)} rows, input, " in result.stderr
+        return tmp_path / name
+
+    columns = ["input", "label", "probability", "probabilities.down", "probabilities.up"]
+    for name, read in (("a.csv", pd.read_csv), ("a.tsv", pd.read_table), ("a.parquet", pd.read_parquet)):
+        found = read(written("sentiment", name, "good film", "bad, film"))
+        assert list(found) == columns and found["input"].tolist() == ["good film", "bad, film"]
+    lines = written("language-model", "a.jsonl", "the cat sat on the").read_text(encoding="utf-8").splitlines()
+    tokens = [one["token"] for one in json.loads(lines[0])["next"]]
+    nested = pd.read_csv(written("language-model", "b.csv", "the cat sat on the"))
+    assert tokens and [one["token"] for one in json.loads(nested["next"][0])] == tokens
+    assert "expected a name that ends in .csv" in fails("predict", "sentiment", "a", "--out", "a.xls", cwd=folder)
+    assert "no such folder" in fails("predict", "sentiment", "a", "--out", "none/a.csv", cwd=folder)
+    assert "not for sentiment" in fails("predict", "sentiment", "a", "--level", "80", cwd=folder)
+    assert "expected numbers" in fails("predict", "sentiment", "a", "--level", "wide", cwd=folder)
+    assert "not both" in fails("predict", "sentiment", "a", "--json", "--out", "a.csv", cwd=folder)
 
 
 def test_columns_may_be_named_and_what_was_left_out_is_said(folder, tmp_path):

@@ -38,7 +38,7 @@ def test_a_guess_is_made_and_said(columns: dict[str, Any], expected: dict[str, s
     assert found.columns == expected
     assert found.notes == [
         f"f.csv: text is column {expected['text']!r}, label is column {expected['label']!r} "
-        "(guessed; choose with --column ROLE=NAME; if the first row is data, say --set data.header=false)"
+        "(guessed; choose with --column ROLE=NAME; if the first row is data, set data.header=false)"
     ]
 
 

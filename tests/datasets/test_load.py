@@ -36,7 +36,7 @@ def test_a_file_is_split_and_what_was_done_is_said(reviews: Path) -> None:
     assert splits.columns == {"text": "review", "label": "stars"}
     assert splits.notes == [
         f"{reviews}: text is column 'review', label is column 'stars' "
-        "(guessed; choose with --column ROLE=NAME; if the first row is data, say --set data.header=false)",
+        "(guessed; choose with --column ROLE=NAME; if the first row is data, set data.header=false)",
         f"{reviews}: 10 % for valid and 10 % for test cut from 100 rows, identical texts kept together, "
         "the same share of every label (split_seed 0)",
     ]

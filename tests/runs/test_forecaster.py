@@ -11,7 +11,7 @@ import pytest
 
 import recurra
 from recurra.cli import main
-from recurra.errors import InputError
+from recurra.errors import DataError, DataNote, InputError, RunError
 
 SMALL = {"hidden": 6, "epochs": 1}
 
@@ -67,10 +67,119 @@ def test_what_is_not_known_or_not_learnt_is_refused(trained: recurra.Forecaster)
         trained.predict()
     with pytest.raises(InputError, match="expected h from 1 to the horizon of 7, got 8"):
         trained.predict(8, X_df=ahead())
-    with pytest.raises(InputError, match="level: expected 0 to 95, got 99"):
-        trained.predict(X_df=ahead(), level=[99])
+    for level, said in (([99], "percents.* 95, got 99"), (-5, "percents.* got -5"), (["80"], "numbers, got '80'")):
+        with pytest.raises(InputError, match=f"level: expected {said}"):
+            trained.predict(X_df=ahead(), level=level)
+    for h, said in ((2.5, "a whole number, got 2.5"), ("3", "a whole number, got '3'"), (0, "at least 1, got 0")):
+        with pytest.raises(InputError, match=f"h: expected {said}"):
+            trained.predict(h)
+    with pytest.raises(InputError, match=r"quantiles: expected shares from 0\.025 to 0.975, got 80"):
+        trained.predict(quantiles=[80])
+    with pytest.raises(DataError, match=r"^X_df, row 3, column promo: expected a finite number, or nothing, got 'yes'"):
+        trained.predict(X_df=ahead().assign(promo=[1, 1, "yes", *[1] * 18]))
+    with pytest.raises(DataError, match=r"row 1, column y: expected numbers up to 1e\+35, got 1e\+200"):
+        recurra.Forecaster(7, **SMALL).fit(sales().assign(y=1e200))
     with pytest.raises(InputError, match="call fit first"):
         recurra.Forecaster(7).predict(df=sales())
+    with pytest.raises(InputError, match="call fit first"):
+        recurra.Forecaster(7).predict()
+    with pytest.raises(InputError, match="a run folder does not hold the series"):
+        recurra.Forecaster.load(trained.run.path).predict()
+
+
+def test_one_level_no_level_and_quantiles(trained: recurra.Forecaster) -> None:
+    start = ["unique_id", "ds", "Recurra"]
+    assert list(trained.predict(X_df=ahead(), level=80)) == [*start, "Recurra-lo-80", "Recurra-hi-80"]
+    assert list(trained.predict(X_df=ahead(), level=[])) == start
+    found = trained.predict(X_df=ahead(), level=80, quantiles=[0.1, 0.5])
+    assert list(found)[5:] == ["Recurra-q-10", "Recurra-q-50"]
+    pd.testing.assert_series_equal(found["Recurra-q-10"], found["Recurra-lo-80"], check_names=False)
+    pd.testing.assert_series_equal(found["Recurra-q-50"], found["Recurra"], check_names=False)
+
+
+def test_only_the_steps_that_are_asked_for_need_their_covariates(trained: recurra.Forecaster) -> None:
+    short = trained.predict(3.0, X_df=ahead(3))
+    whole = trained.predict(X_df=ahead()).groupby("unique_id").head(3).reset_index(drop=True)
+    pd.testing.assert_frame_equal(short, whole)
+    with pytest.raises(InputError, match=r"^X_df, series shop 0: promo is not known at 2024-03-04.* 4 steps to come"):
+        trained.predict(4, X_df=ahead(3))
+
+
+def test_what_is_left_out_is_said(trained: recurra.Forecaster) -> None:
+    frame = sales().assign(kind=np.repeat(["a", "b", "a"], 60))
+    frame["y"] = frame["y"].where(frame["unique_id"] != "shop 1")
+    future = ahead().query("unique_id != 'shop 1'")
+    with pytest.warns(DataNote, match="1 series without any y left out: shop 1") as said:
+        found = trained.predict(df=frame.sample(frac=1, random_state=0), X_df=future)
+    assert set(found["unique_id"]) == {"shop 0", "shop 2"}
+    assert {one.filename for one in said} == {__file__}
+    assert any("not in the order of time, and are sorted" in note for note in trained.notes)
+    assert sum("left out" in note for note in trained.notes) == len(said) == 1
+    trained.predict(X_df=ahead())
+    assert trained.notes == []
+
+
+def test_a_training_says_what_it_left_out_and_what_it_found(tmp_path: Path) -> None:
+    frame = sales(2)[["unique_id", "ds", "y"]]
+    frame = pd.concat([frame, frame.head(2)])
+    forecaster = recurra.Forecaster(0, out=tmp_path / "run", **SMALL)
+    with pytest.warns(DataNote, match="frame: 2 rows that repeat another one are left out") as said:
+        forecaster.fit(frame)
+    assert len(said) == 1
+    assert any("season 7, horizon 7" in note for note in forecaster.notes)
+    assert len(forecaster.predict()) == 14  # which has been said; a horizon of 0 is one season, as None is
+
+
+def test_trained_again_the_run_goes_beside_the_one_before(tmp_path: Path) -> None:
+    frame = sales(2)[["unique_id", "ds", "y"]]
+    short = frame[(frame["unique_id"] == "shop 0") & (frame["ds"] < "2024-01-06")].assign(unique_id="short")
+    forecaster = recurra.Forecaster(3, out=tmp_path / "run", **SMALL)
+    with pytest.warns(DataNote, match="1 series are too short for 2 windows of 3 steps, 3 apart, and left out: short"):
+        found = forecaster.cross_validation(pd.concat([frame, short]), 3, n_windows=2)
+    assert set(found["unique_id"]) == {"shop 0", "shop 1"}
+    forecaster.fit(frame)
+    assert forecaster.run.path == tmp_path / "run-2"
+    with pytest.raises(RunError, match=r"already exists; choose another folder \(out\)"):
+        recurra.Forecaster(3, out=tmp_path / "run", **SMALL).fit(frame)
+
+
+def test_columns_of_other_names_and_whole_numbers_as_series(tmp_path: Path) -> None:
+    frame = sales()[["unique_id", "ds", "y"]].rename(columns={"ds": "day", "y": "sold"})
+    frame["shop"] = frame.pop("unique_id").map({"shop 0": 10, "shop 1": 2, "shop 2": 3})
+    names = {"id_col": "shop", "time_col": "day", "target_col": "sold"}
+    forecaster = recurra.Forecaster(3, out=tmp_path / "run", **SMALL).fit(frame, **names)
+    found = forecaster.predict()
+    assert list(found)[:3] == ["shop", "day", "Recurra"]
+    assert found["shop"].tolist() == [2, 2, 2, 3, 3, 3, 10, 10, 10]
+    assert found["day"].dtype == frame["day"].dtype
+    pd.testing.assert_frame_equal(recurra.Forecaster.load(tmp_path / "run").predict(df=frame), found)
+    checked = forecaster.cross_validation(frame, 3, **names)
+    assert list(checked)[:4] == ["shop", "day", "cutoff", "sold"]
+    assert len(checked.merge(frame, on=["shop", "day", "sold"])) == 9
+
+
+def test_hours_with_a_zone_come_back_with_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    ds = pd.date_range("2024-03-28", periods=96, freq="h", tz="Europe/Berlin")
+    frame = pd.DataFrame({"unique_id": "a", "ds": ds, "y": np.sin(np.arange(96) * np.pi / 12)})
+    forecaster = recurra.Forecaster(24, out=tmp_path / "run", **SMALL).fit(frame)
+    wanted = pd.date_range(ds[-1], periods=25, freq="h")[1:]
+    found = forecaster.predict(level=[])["ds"]
+    assert found.dtype == frame["ds"].dtype and found.tolist() == list(wanted)
+    told = forecaster.run.predict(forecaster.run.windows(frame)[0])[0]["times"]
+    assert told[0] == wanted[0].tz_convert("UTC").strftime("%Y-%m-%d %H:%M:%SZ")
+
+
+def test_one_value_alone_has_no_intervals(tmp_path: Path) -> None:
+    frame = sales(2)[["unique_id", "ds", "y"]]
+    point = {"head__error": "absolute", "head__conformal": False}
+    forecaster = recurra.Forecaster(3, out=tmp_path / "run", **point, **SMALL).fit(frame)
+    assert list(forecaster.predict()) == ["unique_id", "ds", "Recurra"]
+    with pytest.raises(InputError, match=r"head\.error=absolute a model that is not calibrated has no intervals"):
+        forecaster.predict(level=80)
+    assert not {"crps", "coverage_80"} & forecaster.run.evaluate(frame)["metrics"].keys()
+    calibrated = recurra.Forecaster(3, out=tmp_path / "other", head__error="absolute", **SMALL).fit(frame)
+    found = calibrated.predict(level=80)
+    assert (found["Recurra-lo-80"] < found["Recurra-hi-80"]).all()
 
 
 def test_loaded_again_it_forecasts_the_same(trained: recurra.Forecaster) -> None:
@@ -126,8 +235,15 @@ def test_from_a_file_to_forecasts_on_the_command_line(
     rows = [json.loads(row) for row in printed.splitlines()]
     assert [row["id"] for row in rows] == ["shop 0", "shop 1", "shop 2"]
     assert [len(row["forecast"]) for row in rows] == [5] * 3
-    table, _ = called("predict", out, "--file", file)
+    table, said = called("predict", out, "--file", file)
     assert len(table.splitlines()) == 15
+    assert said.splitlines()[-1].split("\t") == ["unique_id", "ds", "Recurra", "Recurra-lo-80", "Recurra-hi-80"]
+    wide, _ = called("predict", out, "--file", file, "--level", "50,90")
+    assert [len(line.split("\t")) for line in wide.splitlines()] == [7] * 15
+    for ending, read in (("csv", pd.read_csv), ("parquet", pd.read_parquet)):
+        called("predict", out, "--file", file, "--level", "80", "--out", tmp_path / f"found.{ending}")
+        found = read(tmp_path / f"found.{ending}")
+        assert [f"{v:.6g}" for v in found["Recurra-hi-80"]] == [line.split("\t")[4] for line in table.splitlines()]
     measured, _ = called("evaluate", out, file, "--json")
     assert json.loads(measured)["metrics"]["mae"] > 0
 

@@ -3,12 +3,15 @@
 import os
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from recurra.cli._options import Columns, columns
 from recurra.errors import InputError
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 EXAMPLE = 'recurra predict runs/reviews "what a film"'
 
@@ -20,16 +23,28 @@ def predict(
     column: Columns = None,
     explain: Annotated[bool, typer.Option("--explain", help="Also say what a prediction rests on.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object an input.")] = False,
+    level: Annotated[
+        str | None, typer.Option(metavar="A,B,...", help="forecast: percent that each interval holds; none: 80.")
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="Write a table: .csv, .tsv, .jsonl or .parquet.")] = None,
 ) -> None:
     """Predicts for each input. Without INPUT or --file, standard input is read, one text a line."""
     from recurra import runs
     from recurra.arrays import readable
     from recurra.cli._output import print_json, say
     from recurra.cli._reasons import print_reason
+    from recurra.runs.tables import table_of, writable, write_table
 
     if inputs and file:
         raise InputError("give inputs or --file, not both")
+    if json and (out or level):
+        raise InputError("give --json, which has every quantile, or --out and --level, not both")
+    levels = None if level is None else _numbers(level)
     trained = runs.load(run)
+    if trained.model.modality.timed and not file:
+        raise InputError(f"{run}: forecasts need the series as far as they are known; name their table with --file")
+    if out:
+        writable(out)
     if file:
         results = trained.predict_file(file, columns(column), explain=explain, tell=say)
     else:
@@ -37,20 +52,20 @@ def predict(
         _check(rows, trained.model.modality.role)
         given = zip(rows, trained.predict(rows, explain=explain), strict=True)
         results = [{"input": row, **result} for row, result in given]
-    for result in results:
-        if "forecast" in result:
-            if json:
-                print_json(result)
-            else:
-                _table(result)
-            continue
-        if json:
+    if out:
+        table = table_of(trained, results, levels)
+        write_table(table, out)
+        say(f"{out}: {len(table):,} rows, {', '.join(table.columns)}")
+    elif json:
+        for result in results:
             print_json(result)
-            continue
-        row = result["input"]
-        print("\t".join([_answer(result), *([result["id"]] if "id" in result else []), readable(row)]))
-        if explain:
-            print_reason(result)
+    elif levels or trained.model.modality.timed:
+        _print_steps(table_of(trained, results, levels), [time for one in results for time in one["times"]])
+    else:
+        for result in results:
+            print("\t".join([_answer(result), *([result["id"]] if "id" in result else []), readable(result["input"])]))
+            if explain:
+                print_reason(result)
 
 
 def _check(rows: list[str], role: str) -> None:
@@ -62,11 +77,21 @@ def _check(rows: list[str], role: str) -> None:
             raise InputError(f"input {number}: expected {role}, got nothing")
 
 
-def _table(result: dict[str, Any]) -> None:
-    """A line for each step: the series, the time, the forecast, and the ends of the interval that holds 80 %."""
-    low, high = (result["quantiles"].get(level, result["forecast"]) for level in ("0.1", "0.9"))
-    for time, *values in zip(result["times"], result["forecast"], low, high, strict=True):
-        print("\t".join([result["id"], str(time), *(f"{value:.6g}" for value in values)]))
+def _print_steps(table: "pd.DataFrame", times: list[Any]) -> None:
+    """A line for each step, with tabs: the series, the time, the forecast and each interval's ends. Names go apart."""
+    from recurra.cli._output import say
+
+    say("\t".join(table.columns))
+    id, _, *numbers = (table[name] for name in table)
+    for name, time, *values in zip(id, times, *numbers, strict=True):
+        print("\t".join([name, str(time), *(f"{value:.6g}" for value in values)]))
+
+
+def _numbers(text: str) -> list[float]:
+    try:
+        return [float(part) for part in text.split(",")]
+    except ValueError:
+        raise InputError(f"--level {text}: expected numbers with commas between them") from None
 
 
 def _answer(result: dict[str, Any]) -> str:

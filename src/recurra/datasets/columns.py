@@ -11,6 +11,7 @@ from recurra.datasets.files import data_suffix
 from recurra.datasets.tables import HEADER_HINT, frame_of
 from recurra.datasets.turns import with_earlier
 from recurra.errors import DataError, InputError, UnknownNameError
+from recurra.notes import Change
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -102,13 +103,13 @@ def rows_of(
         empty = {role: arrays.series([], role) if role == "series" else "" for role in kept}
         full = {role: [empty[role] if v is None else v for v in values[role]] for role in kept}
         frame = frame_of({**values, **full}).set_axis(table.index)
-        notes.append(f"{name}: {' and '.join(parts)}; read as an empty one")
+        notes.append(Change(f"{name}: {' and '.join(parts)}; read as an empty one"))
     missing = missing.drop(columns=kept)
     if parts := [f"{n:,} without {role}" for role, n in missing.sum().items() if n]:
         frame = frame[~missing.any(axis=1)]
         if frame.empty:
             raise DataError(f"{name}: no row is complete: of {total:,} rows {' and '.join(parts)}")
-        notes.append(f"{name}: {total - len(frame):,} of {total:,} rows left out: {' and '.join(parts)}")
+        notes.append(Change(f"{name}: {total - len(frame):,} of {total:,} rows left out: {' and '.join(parts)}"))
     return Rows(name, with_earlier(frame, turns) if "dialogue" in frame else frame, chosen, notes)
 
 

@@ -84,7 +84,7 @@ class Frequency:
             at = times[int(np.flatnonzero(rest)[0])]
             raise DataError(
                 f"{where}, {at}: lies between two steps of one {self.words}, counted from {times[0]}; correct it, or "
-                "say --set modality.frequency=..., with rows for steps that are not even"
+                "set modality.frequency, to rows for steps that are not even"
             )
         return steps
 
@@ -165,7 +165,7 @@ def found_in(series: Mapping[str, NDArray[Any]], name: str) -> Frequency:
         if len(times) > 1:
             by.setdefault(_usual(times), id)
     if not by:
-        raise InputError(f"{name}: no series has two steps; say how far they are apart with --set modality.frequency=D")
+        raise InputError(f"{name}: no series has two steps; say how far they are apart: modality.frequency=D")
     if Frequency(1, "B") in by and Frequency(1, "D") in by:
         del by[Frequency(1, "B")]
     if len(by) > 1:

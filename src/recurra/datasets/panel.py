@@ -11,6 +11,7 @@ from recurra.datasets.frequency import Frequency, found_in
 from recurra.datasets.roles import Reader, roles_of, sort_rest
 from recurra.datasets.tables import NOTES
 from recurra.errors import DataError, InputError
+from recurra.notes import Change
 from recurra.timeline import Names, Numbers, Timeline
 
 if TYPE_CHECKING:
@@ -110,6 +111,7 @@ class _Rows:
         else:
             self.notes.append(f"{name}: no column of times, so the rows are taken for steps one after the other")
             self.times = self.wall = np.arange(len(table))
+        self.utc = False  # whether ``times`` are
 
     def groups(self) -> list[Places]:
         """Of each series its rows in the order of time, each once."""
@@ -119,10 +121,11 @@ class _Rows:
         known = self._known(order)
         if len(known) < len(order):
             count = f"{len(order) - len(known):,} rows without {', '.join(self.chosen['y'])}"
-            self.notes.append(f"{self.name}: {count} left out, as another row of their time has one")
+            self.notes.append(Change(f"{self.name}: {count} left out, as another row of their time has one"))
         found = self._once(known)
         if len(found) < len(known):
-            self.notes.append(f"{self.name}: {len(known) - len(found):,} rows that repeat another one are left out")
+            repeated = f"{self.name}: {len(known) - len(found):,} rows that repeat another one are left out"
+            self.notes.append(Change(repeated))
         return np.split(found, np.flatnonzero(np.diff(self.codes[found])) + 1)
 
     def _known(self, order: Places) -> Places:
@@ -149,8 +152,8 @@ class _Rows:
             row = after[int(np.flatnonzero(same & ~equal)[0])]
             raise DataError(
                 f"{self.name}, series {self.names[self.codes[row]]}, {self.times[row]}: two rows for one time with "
-                "different values; keep one of them, name what tells their series apart with --column unique_id=NAME, "
-                "or, where clocks were set back, give the times with their zone"
+                "different values; keep one of them, name the columns that tell their series apart as unique_id, or, "
+                " where clocks were set back, give the times with their zone"
             )
         return np.asarray(order[np.concatenate([[True], ~same])])
 
@@ -170,6 +173,7 @@ class _Rows:
         if self.wall is not self.times and grid.unit in ("D", "B", "W", "M", "Q", "Y"):
             self.times = self.wall
         elif self.wall is not self.times:
+            self.utc = True
             self.notes.append(f"{self.name}: times with a time zone are read as UTC")
         grid.check([self.times[group] for group in groups], self.name)
         return grid
@@ -222,7 +226,7 @@ class _Lines:
         for column, values in zip(columns, (y[:, None], past, future), strict=True):
             column[places] = values
         static = tuple(column[rows.codes[group[0]]] for column in rows.static)
-        self.lines.append(Timeline(id, full, columns[0][:, 0], columns[1], columns[2], static, self.names))
+        self.lines.append(Timeline(id, full, columns[0][:, 0], columns[1], columns[2], static, self.names, rows.utc))
         self.known.append(known)
         seen = part[: last + 1]
         self.firsts.append({int(k): int(places[int(np.argmax(seen == k))]) for k in np.unique(seen)})
@@ -241,6 +245,7 @@ class _Lines:
         if self.empty:
             listed = ", ".join(self.empty[:3]) + (", ..." if len(self.empty) > 3 else "")
             found.append(f"{len(self.empty):,} series without any y left out: {listed}")
+        notes: list[str] = [Change(f"{self.rows.name}: {note}") for note in found]
         if self.constant:
-            found.append(f"{self.constant:,} series are constant")
-        return [f"{self.rows.name}: {note}" for note in found]
+            notes.append(f"{self.rows.name}: {self.constant:,} series are constant")
+        return notes

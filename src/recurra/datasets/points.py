@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from recurra.datasets.tables import frame_of
 from recurra.errors import DataError, UnknownNameError
+from recurra.notes import Change
 
 if TYPE_CHECKING:
     import numpy as np
@@ -79,7 +80,7 @@ def gathered(table: "pd.DataFrame", name: str, columns: Mapping[str, str]) -> Po
         rows["windows"].append(_windows(marks[at]) if marks is not None else "")
         places.append(at)
     kept = {key: value for key, value in rows.items() if value and (key != "windows" or marks is not None)}
-    notes = [f"{name}: {note}" for note in _notes(counts, channels, found, len(places))] + said
+    notes = _notes(name, counts, channels, found, len(places)) + said
     used = {*channels, *found.values()}
     unread = tuple(str(column) for column in table.columns if column not in used)
     if unread:
@@ -88,7 +89,7 @@ def gathered(table: "pd.DataFrame", name: str, columns: Mapping[str, str]) -> Po
 
 
 def unread_note(name: str, columns: Iterable[str]) -> str:
-    return f"{name}: columns that are not read: {', '.join(columns)}"
+    return Change(f"{name}: columns that are not read: {', '.join(columns)}")
 
 
 def _columns(table: "pd.DataFrame", name: str, columns: Mapping[str, str]) -> tuple[list[str], dict[str, str]] | None:
@@ -191,16 +192,17 @@ def _windows(marks: "NDArray[np.float64]") -> str:
     return " ".join(f"{a}-{b - 1}" for a, b in zip((edges > 0).nonzero()[0], (edges < 0).nonzero()[0], strict=True))
 
 
-def _notes(counts: dict[str, int], channels: list[str], found: dict[str, str], series: int) -> list[str]:
+def _notes(name: str, counts: dict[str, int], channels: list[str], found: dict[str, str], series: int) -> list[str]:
     said = [f"channels {', '.join(channels)}", *(f"{role} is {column}" for role, column in found.items())]
-    notes = [f"a point in each row, {series:,} series: {'; '.join(said)}"]
+    notes: list[str] = [f"{name}: a point in each row, {series:,} series: {'; '.join(said)}"]
+    if counts["filled"]:
+        notes.append(Change(f"{name}: {counts['filled']:,} missing numbers filled with the one before"))
     sentences = {
-        "filled": "missing numbers filled with the one before",
         "moved": "points put in order of time",
         "same": "points with the time of the one before, all of them kept",
         "gaps": "gaps in time; steps are read one after another",
     }
-    return notes + [f"{counts[key]:,} {sentence}" for key, sentence in sentences.items() if counts[key]]
+    return notes + [f"{name}: {counts[key]:,} {sentence}" for key, sentence in sentences.items() if counts[key]]
 
 
 def cut_in_time(table: "pd.DataFrame", shares: Mapping[str, float]) -> "dict[str, pd.DataFrame]":

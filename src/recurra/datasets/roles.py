@@ -8,15 +8,17 @@ from numpy.typing import NDArray
 
 from recurra.datasets.frequency import Frequency
 from recurra.datasets.guesses import Guesser, numbers_rows
-from recurra.datasets.tables import ABSENT
+from recurra.datasets.tables import ABSENT, place
 from recurra.datasets.times import Times, counted, moments
 from recurra.errors import DataError, InputError, UnknownNameError
+from recurra.notes import Change
 
 if TYPE_CHECKING:
     import pandas as pd
 
 ROLES = ("unique_id", "ds", "y", "past", "future", "static")
 TRUTH = {"true": 1.0, "false": 0.0}
+LARGEST = 1e35  # of float32, with room for sums
 
 
 class Reader:
@@ -33,11 +35,18 @@ class Reader:
         if wrong.any():
             row = int(np.flatnonzero(wrong)[0])
             got = self.table[column].iloc[row]
+            raise DataError(f"{self.place(row)}, column {column}: expected a finite number, or nothing, got {got!r}")
+        if (np.abs(values) > LARGEST).any():
+            row = int(np.flatnonzero(np.abs(values) > LARGEST)[0])
             raise DataError(
-                f"{self.name}, row {self.table.index[row]}, column {column}: expected a finite number, or nothing, got "
-                f"{got!r}"
+                f"{self.place(row)}, column {column}: expected numbers up to {LARGEST:g}, got {values[row]:g}; give "
+                "them in another unit"
             )
         return values
+
+    def place(self, row: int) -> str:
+        """Where a person finds a row, by its number from 0."""
+        return place(self.name, self.table.index[row])
 
     def matrix(self, columns: list[str]) -> NDArray[np.float64]:
         """[rows, C], as ``numbers``."""
@@ -103,7 +112,7 @@ class Reader:
         if differs.any():
             row = int(differs.argmax())
             raise DataError(
-                f"{self.name}, row {self.table.index[row]}, series {names[codes[row]]}: expected {expected[row]!r} in "
+                f"{self.place(row)}, series {names[codes[row]]}: expected {expected[row]!r} in "
                 f"column {column}, which is static, as in the series' other rows, got {values[row]!r}; name it with "
                 "--column past=... or future=..., where it is a number, or leave it out"
             )
@@ -124,8 +133,7 @@ class Reader:
 
     def _refuse(self, absent: NDArray[np.bool_], column: str, expected: str) -> None:
         if absent.any():
-            row = self.table.index[int(absent.argmax())]
-            raise DataError(f"{self.name}, row {row}, column {column}: expected {expected}, got nothing")
+            raise DataError(f"{self.place(int(absent.argmax()))}, column {column}: expected {expected}, got nothing")
 
     def times(self, column: str, frequency: str) -> Times:
         """frequency: of the steps, where known; where it is a number of steps, numbers are no dates."""
@@ -182,7 +190,7 @@ def roles_of(
         if not chosen[role] and (found := guesser.take(role, next(iter(chosen["ds"]), None))) is not None:
             chosen[role] = [found]
             guessed += [f"{role} is column {found!r}"] * (found != role)
-    told = f"{name}: {', '.join(guessed)} (guessed; choose with --column ROLE=NAME)"
+    told = f"{name}: {', '.join(guessed)} (guessed; choose with ROLE=NAME, on the command line after --column)"
     return chosen, [told] if guessed else []
 
 
@@ -190,27 +198,28 @@ def sort_rest(reader: Reader, ids: NDArray[Any], chosen: dict[str, list[str]]) -
     """Puts the columns that nobody spoke of into ``chosen``, and says so. ids: of each row its series."""
     import pandas as pd
 
-    notes = []
+    notes: list[str] = []
     taken = {column for named in chosen.values() for column in named}
     rest = [column for column in reader.table.columns if column not in taken]
     several = len(np.unique(ids)) > 1
     for column in rest:
         absent = reader.absent(column)
         if absent.all():
-            notes.append(f"{reader.name}: column {column!r} is empty, and left out")
+            notes.append(Change(f"{reader.name}: column {column!r} is empty, and left out"))
         elif numbers_rows(reader, column):
-            notes.append(f"{reader.name}: column {column!r} numbers the rows, and is left out")
+            notes.append(Change(f"{reader.name}: column {column!r} numbers the rows, and is left out"))
         elif several and (pd.Series(reader.table[column].to_numpy()).groupby(ids).nunique() <= 1).all():
             chosen["static"].append(column)
         elif reader.is_numeric(column):
             chosen["past"].append(column)
         else:
-            notes.append(f"{reader.name}: column {column!r} is neither a number nor the same for each series: left out")
+            unread = f"{reader.name}: column {column!r} is neither a number nor the same for each series: left out"
+            notes.append(Change(unread))
     for role, words in (("past", "known up to the present"), ("static", "the same for each series")):
         if chosen[role]:
             listed = ", ".join(chosen[role])
             notes.append(
-                f"{reader.name}: {listed} read as {words} (guessed; choose with --column past=..., future=..., "
-                "static=...)"
+                f"{reader.name}: {listed} read as {words} (guessed; choose with past=..., future=... and static=..., "
+                "on the command line after --column)"
             )
     return notes

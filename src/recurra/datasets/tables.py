@@ -38,10 +38,15 @@ NAMELESS_INDEX = re.compile(r"__index_level_\d+__")
 DECIMAL_COMMA = re.compile(r"\s*[+-]?(\d+|\d{1,3}(\.\d{3})+)(,\d+)?\s*")
 # A frame's attribute: what a person should know of how it was read, in sentences.
 NOTES = "notes"
-HEADER_HINT = "if the first row is data, say --set data.header=false"
+HEADER_HINT = "if the first row is data, set data.header=false"
 
 # What plain text is: a row a line, a row in all, or CoNLL columns.
 Plain = Literal["lines", "whole", "columns"]
+
+
+def place(name: str, label: object) -> str:
+    """Where a person finds a row; one that does not count as the others do is labelled with the whole of it."""
+    return label if isinstance(label, str) else f"{name}, row {label}"
 
 
 def frame_of(columns: Mapping[str, Sequence[Any]]) -> "pd.DataFrame":

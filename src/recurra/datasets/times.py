@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recurra.datasets.frequency import is_even
-from recurra.datasets.tables import HEADER_HINT
+from recurra.datasets.tables import HEADER_HINT, place
 from recurra.errors import DataError
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ def moments(given: "pd.Series[Any]", name: str, frequency: str = "") -> Times:
     if utc.isna().any():
         bad = int(np.flatnonzero(utc.isna())[0])
         raise DataError(
-            f"{name}, row {rows[bad]}, column {given.name}: expected a time such as 2024-01-31 or 2024-01-31 23:00, "
+            f"{place(name, rows[bad])}, column {given.name}: expected a time such as 2024-01-31 or 2024-01-31 23:00, "
             f"got {given.iloc[at[bad]]!r}; {HEADER_HINT}"
         )
     found = utc.to_numpy().astype("datetime64[s]")[codes]
@@ -109,7 +109,7 @@ def counted(numbers: "pd.Series[Any]", name: str) -> Times:
     if said and (bad := np.isnat(times)).any():
         row = int(bad.argmax())
         raise DataError(
-            f"{name}, row {numbers.index[row]}, column {column}: expected a date of eight digits, as the others are, "
+            f"{place(name, numbers.index[row])}, column {column}: expected a date of eight digits, as the others are, "
             f"got {numbers.iloc[row]}"
         )
     return Times(times, times, [f"{name}: the numbers in column {column} are read as {said}"] if said else [])
@@ -167,7 +167,7 @@ def _ordered(
             i = int(np.flatnonzero(read[differ[0]] != read[fitting[0]])[0])
             both = " or ".join(f"{read[order][i]:%Y-%m-%d}" for order in (fitting[0], differ[0]))
             raise DataError(
-                f"{name}, row {rows[places[i]]}, column {column}: {values.iloc[places[i]]!r} may be {both}, and no "
+                f"{place(name, rows[places[i]])}, column {column}: {values.iloc[places[i]]!r} may be {both}, and no "
                 "other row tells which; write dates with the year first, as in 2024-01-31"
             )
         fitting = even
@@ -186,7 +186,7 @@ def _unlike(
     order = max(read, key=lambda order: int(read[order].notna().sum()))
     bad = int(np.flatnonzero(read[order].isna())[0])
     other = next((one for one, days in read.items() if days.notna()[bad]), None)
-    where = f"{name}, row {rows[bad]}, column {column}"
+    where = f"{place(name, rows[bad])}, column {column}"
     if other is None:
         return DataError(f"{where}: expected a date, got {values[bad]!r}, which is none")
     unlike = int(np.flatnonzero(read[other].isna())[0])

@@ -96,18 +96,21 @@ def with_defaults(timing: Timing, defaults: Mapping[str, object]) -> Timing:
     return Timing(**found)
 
 
-def last_windows(panel: Panel, horizon: int, steps: int) -> list[Window]:
+def last_windows(panel: Panel, horizon: int, steps: int, needed: int = 0, where: str = "") -> list[Window]:
     """One window for each series, of what comes after all that is known.
 
-    Raises InputError where a covariate of the future is not known that far.
+    Raises InputError where a covariate of the future is not known for ``needed`` steps (0: the horizon). where: what
+    was to have it, if not the panel itself.
     """
+    needed = needed or horizon
     for line, known in zip(panel.lines, panel.known, strict=True):
-        ahead = line.future[known : known + horizon]
+        ahead = line.future[known : known + needed]
         if (ahead != ahead).any():
             step, column = (int(i[0]) for i in (ahead != ahead).nonzero())
             raise InputError(
-                f"{panel.name}, series {line.id}: {line.names[1][column]} is not known at {line.times[known + step]}; "
-                f"add a row with an empty y for each of the {horizon} steps to come"
+                f"{where or panel.name}, series {line.id}: {line.names[1][column]} is not known at "
+                f"{line.times[known + step]}; give it for each of the {needed} steps to come, in rows with an empty y "
+                "or, in Python, in X_df"
             )
     return [Window(line, known, horizon, steps) for line, known in zip(panel.lines, panel.known, strict=True)]
 
@@ -140,7 +143,7 @@ class _Cutter:
                 raise InputError(
                     f"{self.panel.name}: no window is left to {'train on' if part == 'train' else f'{part} with'}: the "
                     f"longest series has {longest} steps, and each part needs the horizon of {self.horizon}; give "
-                    "longer series or a shorter --horizon"
+                    "longer series or a shorter horizon"
                 )
         short = sum("valid" not in ends and "test" not in ends for ends in bounds)
         if short:

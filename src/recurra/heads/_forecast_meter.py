@@ -34,6 +34,9 @@ class Speaker(Protocol):
     modality: Panel
     levels: Numbers
 
+    @property
+    def sure(self) -> bool: ...
+
     def given(self, features: Ragged) -> Tensor: ...
 
     def said_of(self, windows: Sequence[Window], given: Tensor) -> Numbers: ...
@@ -88,6 +91,8 @@ class ForecastMeter(Meter):
 
     def metrics(self) -> dict[str, float]:
         found = self.errors.of(self.middle) if self.quick else self.errors.with_owa(self.middle)
+        if not self.head.sure:
+            return found
         levels = self.head.levels
         error = self.wanted[..., None] - self.values
         pinball = np.nanmean(np.maximum(levels * error, (levels - 1) * error), axis=(0, 1))
@@ -163,7 +168,7 @@ class ForecastMeter(Meter):
         id = Counter(lines).most_common(1)[0][0]
         rows = [row for row, line in enumerate(lines) if line == id]
         low, high = (int(np.abs(self.head.levels - side).argmin()) for side in (0.1, 0.9))
-        if len(rows) < MANY or abs(self.head.levels[high] - self.head.levels[low] - 0.8) > 1e-9:
+        if not self.head.sure or len(rows) < MANY or abs(self.head.levels[high] - self.head.levels[low] - 0.8) > 1e-9:
             return {}
         rows.sort(key=lambda row: self.windows[row].origin)
         width = self.values[rows, 0, high] - self.values[rows, 0, low]

@@ -130,6 +130,11 @@ class Forecast(Head):
             raise InputError("head.error=negative-binomial: expected counts, but y has other numbers than 0, 1, 2, ...")
         return {"horizon": windows[0].horizon, "never_below_0": least >= 0}
 
+    @property
+    def sure(self) -> bool:
+        """Whether it says how sure it is: one value alone has no intervals before held-out rows have made them."""
+        return not isinstance(self.step, Point) or bool(self.moved.any())
+
     def targets(self, frame: "pd.DataFrame", where: str) -> Futures:
         return Futures(self.modality, list(frame["y"]), self.spoken.counts, past=self.shifted)
 
@@ -219,19 +224,21 @@ class Forecast(Head):
         return [{"given": row} for row in self.given(features).tolist()]
 
     def placed(self, rows: Sequence[Window], results: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        """id, times, the value of each step and those of each level."""
+        """id, times (Z: in UTC), the value of each step and of each level; of 0.5 alone where it is not ``sure``."""
         if not results:
             return []
         values = self.said_of(rows, torch.tensor([result["given"] for result in results], dtype=torch.float64))
-        return [self._told(*pair) for pair in zip(rows, values, strict=True)]
+        middle = len(self.levels) // 2
+        told = range(len(self.levels)) if self.sure else range(middle, middle + 1)
+        return [self._told(*pair, told) for pair in zip(rows, values, strict=True)]
 
-    def _told(self, row: Window, values: Numbers) -> dict[str, Any]:
-        times = row.line.times[row.origin : row.end]
+    def _told(self, row: Window, values: Numbers, levels: range) -> dict[str, Any]:
+        times, zone = row.line.times[row.origin : row.end], "Z" if row.line.utc else ""
         return {
             "id": row.line.id,
-            "times": [str(t).replace("T", " ") if times.dtype.kind == "M" else int(t) for t in times],
+            "times": [str(t).replace("T", " ") + zone if times.dtype.kind == "M" else int(t) for t in times],
             "forecast": values[:, len(self.levels) // 2].tolist(),
-            "quantiles": {f"{level:g}": values[:, i].tolist() for i, level in enumerate(self.levels)},
+            "quantiles": {f"{self.levels[i]:g}": values[:, i].tolist() for i in levels},
         }
 
     def meter(self) -> Meter:

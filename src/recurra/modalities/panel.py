@@ -202,7 +202,7 @@ class Panel(Modality):
                 if known != list(got):
                     raise InputError(
                         f"series {window.line.id}: expected {kind} covariates {', '.join(known) or 'none'}, as in "
-                        f"training, got {', '.join(got) or 'none'}; choose with --column {kind}=..."
+                        f"training, got {', '.join(got) or 'none'}; choose with {kind}=..."
                     )
 
     def _static(self, values: tuple[float | str, ...]) -> NDArray[np.float32]:

@@ -15,7 +15,7 @@ from recurra.model import Model, read_config
 from recurra.report.events import read
 from recurra.runs.config import RunConfig, changed, defaults, from_run
 from recurra.runs.engine import begin, collected, configured, learnt, train
-from recurra.runs.log import Display, Silent
+from recurra.runs.log import Display, Warns
 from recurra.runs.run import FRAME, Run, load, load_splits
 from recurra.tasks import TASKS
 
@@ -71,14 +71,14 @@ def compare(
     >>> for found in recurra.compare("topic", "tickets.csv", cells=["gru", "lstm"]):  # doctest: +SKIP
     ...     print(found.cell, found.metrics["accuracy"])
     """
-    kind, tell, display = TASKS.get(task), tell or (lambda sentence: None), display or Silent()
+    kind, tell, display = TASKS.get(task), tell or (lambda sentence: None), display or Warns()
     frame = None if data is None or isinstance(data, str | Path) else data
     wanted = collected(kind, config, {**(settings or {}), **options})
     if data is not None:
         wanted["data.source"] = str(data) if frame is None else FRAME
     folder = Path(out) if out else Path("runs") / f"{kind.name}-compared"
     if folder.exists() and not resume and (not folder.is_dir() or any(folder.iterdir())):
-        raise RunError(f"{folder}: already exists; choose another folder, or go on with its runs with --resume")
+        raise RunError(f"{folder}: already exists; choose another folder, or go on with its runs (resume)")
     if len(set(cells)) < max(1, len(cells)):
         raise InputError(f"cells: expected names, each once, got {', '.join(cells) or 'none'}")
     splits = load_splits(changed(defaults(kind), wanted), frame)

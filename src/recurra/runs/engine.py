@@ -24,8 +24,8 @@ from recurra.report.events import lines
 from recurra.runs import machine
 from recurra.runs.config import RunConfig, changed, defaults, flat, from_run, is_setting, read_settings
 from recurra.runs.fingerprint import fingerprint
-from recurra.runs.log import Display, RunLog, Silent
-from recurra.runs.run import FRAME, Run, load, load_splits, optional_roles
+from recurra.runs.log import Display, RunLog, Warns
+from recurra.runs.run import FRAME, Run, load, load_splits, optional_roles, timed
 from recurra.sequences import Ragged
 from recurra.sequences.batches import Separate, Streams
 from recurra.tasks import TASKS, Task
@@ -63,12 +63,13 @@ def train(
     ``epochs=3``); dots in a path are written as two underscores (``training__rate=1e-3``). settings: the same as
     options, as a table; for keys that are arguments here too.
 
-    Raises InputError, MissingFileError or RunError before anything is written.
+    What was left out of the data, filled or merged is a ``recurra.errors.DataNote``, a warning. Raises InputError,
+    MissingFileError or RunError before anything is written.
 
     >>> import recurra
     >>> run = recurra.train("sentiment", "reviews.csv", text="review", label="stars")  # doctest: +SKIP
     """
-    display = display or Silent()
+    display = display or Warns()
     kind = TASKS.get(task)
     options = {**(settings or {}), **options}
     frame = None if data is None or isinstance(data, str | Path) else data
@@ -123,6 +124,8 @@ def configured(kind: Task, splits: Splits, settings: dict[str, Any]) -> RunConfi
     gates = {gate for cell, _ in changed(base, settings).trunk.each for gate in cell.gates}
     own = {gate: bias for gate, bias in base.trunk.gate_bias.items() if gate in gates}
     chosen = override(changed(override(base, {"trunk.gate_bias": own}), settings), dict(splits.settled))
+    if MODALITIES.get(kind.input).timed:
+        chosen = timed(chosen, splits.defaults)
     return replace(chosen, data=replace(chosen.data, columns=splits.columns))
 
 
@@ -146,7 +149,7 @@ def _new_folder(out: str | Path | None, task: str) -> Path:
     """Where the run will go. Raises RunError where that is taken or cannot be written."""
     folder = Path(out) if out else next(p for p in _numbered(Path("runs") / task) if not p.exists())
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise RunError(f"{folder}: already exists; choose another folder, or continue its training with --resume")
+        raise RunError(f"{folder}: already exists; choose another folder (out), or go on with its training (resume)")
     parent = next(p for p in [folder, *folder.absolute().parents] if p.exists())
     if not parent.is_dir() or not os.access(parent, os.W_OK):
         raise RunError(f"{folder}: {parent} cannot be written to; choose another folder")

@@ -5,10 +5,11 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from recurra.errors import MissingExtraError, RunError
+from recurra.notes import pass_on
 
 
 class Display(Protocol):
-    """Shows a training while it runs; the command line has one, Python shows nothing."""
+    """Shows a training while it runs; the command line has one, Python warns."""
 
     def show(self, event: str, values: dict[str, Any]) -> None:
         """One event, as it is kept in metrics.jsonl."""
@@ -22,6 +23,17 @@ class Silent:
 
     def show(self, event: str, values: dict[str, Any]) -> None:
         pass
+
+    def tick(self, values: dict[str, Any]) -> None:
+        pass
+
+
+class Warns:
+    """Says what was not taken of the data as it is, as warnings; shows nothing else."""
+
+    def show(self, event: str, values: dict[str, Any]) -> None:
+        if event == "start":
+            pass_on(values["data"]["notes"])
 
     def tick(self, values: dict[str, Any]) -> None:
         pass

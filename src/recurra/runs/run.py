@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from recurra.config import override
 from recurra.datasets import DATASETS, Rows, Splits, read_rows
 from recurra.datasets import load as load_data
 from recurra.datasets.columns import ABOUT
@@ -23,6 +24,7 @@ from recurra.generation import Sampling, generate
 from recurra.heads import HEADS
 from recurra.modalities import MODALITIES
 from recurra.model import Model, read_config
+from recurra.notes import pass_on
 from recurra.report.events import lines
 from recurra.runs.config import RunConfig, from_run
 from recurra.runs.conversation import Conversation
@@ -110,15 +112,16 @@ class Run:
 
         split: which part of a data set is meant (train, valid, test). columns: the column of a role in ``data``; else
         that of the training where ``data`` have it, else a guess. tell: gets each sentence that a person should know
-        about the data, such as how many rows were left out. Returns task, data, split, metrics and, where there is
-        something to hold them against on the same rows, ``beside``: its metrics by its name.
+        about the data, such as how many rows were left out; None: what was left out, filled or merged is a
+        ``recurra.errors.DataNote``, a warning. Returns task, data, split, metrics and, where there is something to hold
+        them against on the same rows, ``beside``: its metrics by its name.
         Raises InputError (DataError, MissingFileError, UnknownNameError) for data that do not fit.
         """
         part, rows, trained = self._rows(data, split, columns or {})
         meter = self.model.measure(self.model.evaluation_batches(rows.frame, rows.name))
         found = {"task": self.config.task, "data": rows.name, "split": part, "metrics": meter.metrics()}
         beside = meter.beside(rows.frame, trained)
-        _pass_on(rows.notes, tell)
+        pass_on(rows.notes, tell)
         return {**found, "beside": beside} if beside else found
 
     def _rows(
@@ -205,7 +208,7 @@ class Run:
         role, config = self.model.modality.role, self.config.data
         if self.model.modality.timed:
             windows, notes = self.windows(file, columns)
-            _pass_on(notes, tell)
+            pass_on(notes, tell)
             return frame_of({role: windows})
         rows = read_rows(
             file,
@@ -219,7 +222,7 @@ class Run:
             pointwise=self.model.head.pointwise,
             window=config.window,
         )
-        _pass_on(rows.notes, tell)
+        pass_on(rows.notes, tell)
         return rows.frame
 
     def windows(
@@ -273,7 +276,7 @@ class Run:
         """
         config = self.config.data
         rows = documents_of(documents, columns or {}, config.encoding, config.header)
-        return self._searcher(folder).make(rows, tell or (lambda note: None))
+        return self._searcher(folder).make(rows, tell)
 
     def search(
         self, query: str, top: int = 10, *, hybrid: bool = False, folder: str | Path | None = None
@@ -353,12 +356,13 @@ def timing(config: RunConfig) -> Timing:
     return Timing(m.frequency, m.season, config.head.horizon, m.steps, m.stride, m.every)
 
 
+def timed(config: RunConfig, found: Mapping[str, object]) -> RunConfig:
+    """With what was found in the data in the place of every 0 of ``timing``, whoever wrote it."""
+    at = {name: path for path in found if (name := path.rpartition(".")[2]) in vars(timing(config))}
+    left = {at[name]: found[at[name]] for name, value in vars(timing(config)).items() if not value and name in at}
+    return override(config, left)
+
+
 def _moment(time: Any) -> str | float:
     """A time as JSON has it."""
     return time.item() if isinstance(time, np.floating) else str(time).replace("T", " ")
-
-
-def _pass_on(notes: list[str], tell: Callable[[str], object] | None) -> None:
-    if tell:
-        for note in notes:
-            tell(note)

@@ -10,6 +10,7 @@ import torch
 from recurra.datasets import Rows, read_rows
 from recurra.errors import DataError, InputError, RunError
 from recurra.model import Model
+from recurra.notes import pass_on
 from recurra.ranking.index import Hit, Index, Origin
 from recurra.runs.fingerprint import fingerprint
 
@@ -67,17 +68,16 @@ class Searcher:
         self.fingerprint = hashlib.sha256(weights.read_bytes()).hexdigest()[:16]
         self.index: Index | None = None
 
-    def make(self, documents: Rows, tell: Callable[[str], object]) -> Index:
+    def make(self, documents: Rows, tell: Callable[[str], object] | None) -> Index:
         """The index of these documents; that in the folder where it is already one of them."""
         origin = Origin(documents.name, self.fingerprint, fingerprint(documents.frame))
         if Index.origin_of(self.folder) == origin:
             return self.open()
         texts = list(documents.frame["text"])
-        for note in [*documents.notes, *self.model.modality.notes(texts)]:
-            tell(note)
+        pass_on([*documents.notes, *self.model.modality.notes(texts)], tell)
         self.index = Index.build(list(documents.frame["id"]), texts, self.vectors(texts).numpy(), origin)
         self.index.save(self.folder)
-        tell(f"{len(texts):,} documents of {documents.name}: index in {self.folder}")
+        pass_on([f"{len(texts):,} documents of {documents.name}: index in {self.folder}"], tell)
         return self.index
 
     def open(self) -> Index:
