@@ -90,6 +90,14 @@ def test_what_is_no_time_is_named_with_its_row(wrong: str) -> None:
         read(["30/01/2024", "31/01/2024", wrong, "01/02/2024"])
 
 
+@pytest.mark.parametrize("form", ["%b %Y", "%d-%b-%Y", "%B %d, %Y", "%Y/%m/%d", "%Y.%m.%d", "%m/%Y"])
+def test_other_ways_of_writing_dates(form: str) -> None:
+    given_dates, expected = dates("MS", 30, form)
+    found = read(given_dates)
+    assert found.utc.astype("datetime64[D]").astype(str).tolist() == expected
+    assert found.notes == []
+
+
 def test_the_year_first_needs_no_note() -> None:
     assert read(["2024-01-31", "2024-02-01"]).notes == []
     assert read([pd.Timestamp("2024-01-31")]).notes == []

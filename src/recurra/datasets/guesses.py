@@ -21,9 +21,9 @@ WORDS = {
     for role, words in {
         "ds": "ds date datetime timestamp time month day week year period quarter",
         "unique_id": "id item store sku product shop series ticker symbol station sensor meter nbr site device branch "
-        "outlet warehouse customer household machine turbine feeder",
-        "y": "y value target sales demand close quantity qty count amount sold revenue turnover load consumption kwh "
-        "units volume orders visitors",
+        "outlet warehouse customer household machine turbine feeder dept department",
+        "y": "y value target sales demand close quantity qty count cnt amount sold revenue turnover load consumption "
+        "kwh units volume orders visitors",
         "covariate": "price cost discount promo promotion onpromotion holiday temperature temp humidity rain wind "
         "weather month day week weekday year quarter hour open high low lag",
         "rows": "id index idx row unnamed column",

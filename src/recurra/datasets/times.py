@@ -209,7 +209,7 @@ def _read(values: "pd.Series[Any]", utc: bool) -> "pd.Series[Any]":
     import pandas as pd
 
     try:
-        return pd.to_datetime(values.infer_objects(), utc=utc)
+        return pd.to_datetime(values.infer_objects(), utc=utc, format="ISO8601")
     except (ValueError, TypeError):
         return pd.to_datetime(values, errors="coerce", utc=utc, format="mixed")
 
