@@ -83,7 +83,7 @@ def test_several_columns_that_are_one_id_together_are_named() -> None:
 
 
 def test_rows_of_one_time_that_nothing_tells_apart_are_refused() -> None:
-    with pytest.raises(InputError, match=r"2024-01-01.*: two rows for one time .*--column unique_id=NAME"):
+    with pytest.raises(InputError, match=r"2024-01-01.*: two rows for one time .* as unique_id"):
         panel({"date": [*DAYS, *DAYS], "sales": [float(i % 9) for i in range(40)]})
 
 

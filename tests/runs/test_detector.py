@@ -6,7 +6,7 @@ import pytest
 
 import recurra
 from recurra import AnomalyDetector
-from recurra.errors import InputError
+from recurra.errors import DataNote, InputError
 
 
 def servers(steps=400, spike=300):
@@ -97,7 +97,8 @@ def test_what_is_missing_or_not_read_is_known(fitted):
     frame = servers()
     whole = frame.assign(y=(frame["y"] * 100).round().astype("Int64"))
     whole.loc[5, "y"] = pd.NA
-    assert fitted.score(whole)["score"].notna().all()
+    with pytest.warns(DataNote, match="1 missing numbers filled"):
+        assert fitted.score(whole)["score"].notna().all()
     with pytest.warns(UserWarning, match="columns that are not read: temperature"):
         fitted.score(frame.assign(temperature=1.0, host="a"))
 

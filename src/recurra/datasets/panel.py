@@ -153,7 +153,7 @@ class _Rows:
             raise DataError(
                 f"{self.name}, series {self.names[self.codes[row]]}, {self.times[row]}: two rows for one time with "
                 "different values; keep one of them, name the columns that tell their series apart as unique_id, or, "
-                " where clocks were set back, give the times with their zone"
+                "where clocks were set back, give the times with their zone"
             )
         return np.asarray(order[np.concatenate([[True], ~same])])
 

@@ -89,7 +89,7 @@ def gathered(table: "pd.DataFrame", name: str, columns: Mapping[str, str]) -> Po
 
 
 def unread_note(name: str, columns: Iterable[str]) -> str:
-    return Change(f"{name}: columns that are not read: {', '.join(columns)}")
+    return f"{name}: columns that are not read: {', '.join(columns)}"
 
 
 def _columns(table: "pd.DataFrame", name: str, columns: Mapping[str, str]) -> tuple[list[str], dict[str, str]] | None:

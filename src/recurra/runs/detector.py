@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike
 from recurra.datasets.load import from_frame, is_frame, tables_of
 from recurra.datasets.points import gathered, is_number, unread_note
 from recurra.errors import InputError
-from recurra.notes import pass_on
+from recurra.notes import Change, pass_on
 from recurra.runs.engine import train
 from recurra.runs.run import Run, load
 from recurra.streaming import AnomalyStreams
@@ -79,10 +79,9 @@ class AnomalyDetector:
         points = gathered(plain, "data", columns if fits else {})
         if points is None:
             raise InputError("data: expected a point in each row, got rows that are series; Run.predict takes those")
-        unread = unread_note("data", points.unread) if points.unread else ""
-        numbers = [column for column in points.unread if all(map(is_number, plain[column]))]
-        pass_on(note for note in points.notes if note != unread)
-        pass_on([unread_note("data", numbers)] if numbers else [])
+        pass_on(points.notes)
+        if numbers := [column for column in points.unread if all(map(is_number, plain[column]))]:
+            pass_on([Change(unread_note("data", numbers))])
         score, alarm = np.zeros(len(frame)), np.zeros(len(frame), dtype=bool)
         names, channel = np.array(points.channels.split(","), dtype=object), np.zeros(len(frame), dtype=np.int64)
         found = self.run.predict(list(points.table["series"])) if len(frame) else []
