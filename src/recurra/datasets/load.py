@@ -14,7 +14,7 @@ from recurra.datasets.logs import RECORDING, recordings
 from recurra.datasets.points import FEW, WHOLE, cut_in_time, gathered
 from recurra.datasets.sets import DATASETS
 from recurra.datasets.split import describe, split_rows, split_text
-from recurra.datasets.tables import Plain, frame_of, is_readable, read_table
+from recurra.datasets.tables import NOTES, Plain, frame_of, is_readable, read_table
 from recurra.errors import InputError, MissingFileError
 
 if TYPE_CHECKING:
@@ -193,17 +193,19 @@ def _rows(
     turns: int,
 ) -> Rows:
     """As ``rows_of``, of a table that may hold points, or the steps of recordings."""
+    read = table.attrs.get(NOTES, [])
     # In both, the columns are then as they are called in the data, so that a run finds them again.
     if pointwise and (points := gathered(table, name, columns)):
         own = {role: column for role, column in columns.items() if role != WHOLE}
         about = [role for role in ABOUT if role in points.table] if "id" in optional else []
         rows = rows_of(points.table, name, roles, {**own, WHOLE: WHOLE}, familiar, (*optional, *about), gaps, turns)
         found = {**rows.columns, WHOLE: points.channels}
-        return replace(rows, columns=found, notes=[*points.notes, *rows.notes])
+        return replace(rows, columns=found, notes=[*read, *points.notes, *rows.notes])
     if not pointwise and (log := recordings(table, name, roles, columns, familiar, window)):
         rows = rows_of(log.table, name, roles, {}, None, (*optional, RECORDING), gaps)
-        return replace(rows, columns=log.columns, notes=[*log.notes, *rows.notes])
-    return rows_of(table, name, roles, columns, familiar, optional, gaps, turns)
+        return replace(rows, columns=log.columns, notes=[*read, *log.notes, *rows.notes])
+    rows = rows_of(table, name, roles, columns, familiar, optional, gaps, turns)
+    return replace(rows, notes=[*read, *rows.notes])
 
 
 def _plain(roles: tuple[str, ...], running: bool) -> Plain:

@@ -30,6 +30,10 @@ RECORDS: dict[str, Callable[[str, object], Mapping[str, Sequence[Any]]]] = {
 }
 # Two files of one name with these are rather two forms of the same data.
 NOT_PARALLEL = ("", ".txt", *DELIMITED, *JSON, *PARQUET, *RECORDS)
+# A frame's attribute: what a person should know of how it was read, in sentences.
+NOTES = "notes"
+# Decimals of a number; of so many numbers it is known how many decimals they have.
+DECIMALS, ENOUGH = re.compile(r"\s*[+-]?\d*(?:\.(\d*))?\s*"), 10
 HEADER_HINT = "if the first row is data, say --set data.header=false"
 
 # What plain text is: a row a line, a row in all, or CoNLL columns.
@@ -222,7 +226,21 @@ def _delimited(text: str, path: Path, header: bool, tabs: bool) -> "pd.DataFrame
             raise DataError(f"{path}: two columns are called {twice[0]!r}; {HEADER_HINT}")
     else:
         names = [str(i) for i in range(1, width + 1)]
-    return frame_of({name: [row[i] for row in rows] for i, name in enumerate(names)})
+    frame = frame_of({name: [row[i] for row in rows] for i, name in enumerate(names)})
+    if not text.endswith("\n") and _is_shorter([row[-1] for row in rows]):
+        frame.attrs[NOTES] = [
+            f"{path}: the file ends within a line, and the last number, {rows[-1][-1]}, has fewer decimals than those "
+            "before it: is it cut short?"
+        ]
+    return frame
+
+
+def _is_shorter(cells: list[str]) -> bool:
+    """Whether the last number has fewer decimals than nine in ten of those before it."""
+    decimals = [len(found[1] or "") for cell in cells if (found := DECIMALS.fullmatch(cell))]
+    before, last = decimals[:-1], cells[-1] if cells else ""
+    longer = sum(count > decimals[-1] for count in before) if DECIMALS.fullmatch(last) else 0
+    return len(before) >= ENOUGH and 10 * longer >= 9 * len(before)
 
 
 def _tab_separated(text: str) -> list[tuple[int, list[str]]]:

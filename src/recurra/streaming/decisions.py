@@ -12,6 +12,7 @@ from torch import Tensor
 from recurra.errors import InputError
 from recurra.model import Model
 from recurra.nn.checks import check_sizes
+from recurra.nn.pooling import Pooling
 from recurra.sequences import Ragged, State
 from recurra.sequences.walk import walk
 from recurra.streaming.places import Kept, Places
@@ -143,8 +144,8 @@ class _Reading:
     """Streams through the trunk, and what is pooled of them."""
 
     def __init__(self, model: Model, capacity: int):
-        assert model.head.pool is not None
-        self.net, self.pool = Rows(model.trunk, capacity), model.head.pool
+        self.net = Rows(model.trunk, capacity)
+        self.pool: Pooling = model.head.pool
         with torch.inference_mode(False), torch.no_grad():
             own = self.pool.beginning(self.net.weight.new_zeros(capacity, model.trunk.output_size))
             self.carried = tuple(value.clone() for value in own)
