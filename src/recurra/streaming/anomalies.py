@@ -35,7 +35,7 @@ class AnomalyStreams(Places):
 
     model: of a run of the task ``anomaly``. What is usual is learnt for each series by itself, from its beginning on,
     and goes with it: scale, distribution of errors, the network's state. Nothing depends on points to come. Scores are
-    bit for bit what they would be alone; a whole series scored at once (``Model.predict``) has the same ones to rounding.
+    bit for bit what they would be alone; those of a whole series scored at once (``Model.predict``) agree to rounding.
     Raises InputError for any other model.
 
     >>> import recurra
