@@ -186,3 +186,16 @@ def test_shares_that_leave_nothing_are_refused(key: str, value: float) -> None:
 def test_settings_come_as_text_from_the_command_line() -> None:
     config = override(DataConfig(), {"columns.text": "review", "header": "false", "encoding": "latin-1"})
     assert config == DataConfig(columns={"text": "review"}, header=False, encoding="latin-1")
+
+
+def test_a_file_that_may_be_cut_within_its_last_number_is_said(tmp_path):
+    rows = "timestamp,value\n" + "".join(f"{i},{i}.1{i % 9 + 1}5\n" for i in range(40))
+    file = tmp_path / "cut.csv"
+
+    def notes(text: str) -> str:
+        file.write_text(text)
+        return " ".join(read_rows(file, ("series",), {}, pointwise=True).notes)
+
+    assert "the last number, 7.1, has fewer decimals than those before it: is it cut short?" in notes(rows + "40,7.1")
+    for whole in (rows, rows[:-1], rows + "40,7.1\n", rows + "40,7.135"):
+        assert "cut short" not in notes(whole)

@@ -99,3 +99,16 @@ def test_columns_that_play_no_part_are_named():
     assert found.unread == ("cpu_temp", "host")
     assert found.notes[-1] == "f.csv: columns that are not read: cpu_temp, host"
     assert points(timestamp=[1, 2], value=[3, 4]).unread == ()
+
+
+@pytest.mark.parametrize(
+    ("minutes", "night"), [(5, "2024-10-27 03:00"), (60, "2024-11-03 02:00"), (30, "2025-04-06 03:00")]
+)
+def test_the_hour_that_clocks_have_twice_is_explained(minutes, night):
+    wall = pd.date_range(end=night, periods=200, freq=f"{minutes}min", inclusive="left")
+    again = pd.date_range(pd.Timestamp(night) - pd.Timedelta("1h"), periods=200, freq=f"{minutes}min")
+    times = [str(time) for time in (*wall, *again)]
+    text = " ".join(points(time=times, value=range(len(times))).notes)
+    assert f"the hour from {again[0]} is there twice" in text and "in UTC, or with their offset" in text
+    for other in (times[::-1], times[:190], [str(time - pd.Timedelta("14D")) for time in (*wall, *again)]):
+        assert "twice" not in " ".join(points(time=other, value=range(len(other))).notes)

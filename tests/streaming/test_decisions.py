@@ -4,6 +4,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -13,7 +14,8 @@ from recurra.heads import HEADS
 from recurra.modalities import MODALITIES
 from recurra.model import Model
 from recurra.runs.config import defaults
-from recurra.streaming import Decisions
+from recurra.sequences import State
+from recurra.streaming import Decisions, DecisionStreams
 from recurra.tasks import TASKS
 
 ROWS: dict[str, list[Any]] = {
@@ -75,6 +77,53 @@ def test_in_a_window_an_answer_rests_on_its_last_steps_alone(stack: int) -> None
     assert all(half < i - begin + 1 <= window for i, begin in enumerate(begins) if i >= half)
     whole = net.predict([row[begin : i + 1] for i, begin in enumerate(begins)])
     assert flat(said) == pytest.approx(flat(whole), rel=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("pool", "stack", "window"), [("max", 1, 0), ("attention", 3, 0), ("mean", 1, 6), ("max", 3, 6)]
+)
+def test_streams_come_and_go_and_say_what_they_say_alone(pool: str, stack: int, window: int) -> None:
+    net = model("gesture", **{"head.pool": pool, "trunk.stack": stack})
+    rows = [[[float((i * k) % 7), float(i % 3)] for i in range(20)] for k in (1, 2, 3)]
+    expected = [flat(Decisions(net, window).feed(row)) for row in rows]
+    live = DecisionStreams(net, 3, window)
+    gone, a, b = live.join(), live.join(), live.join()
+    found: dict[int, list[float]] = {0: [], 1: []}
+    for t in range(0, 20, 2):
+        if t == 10:
+            saved = [State.from_bytes(live.state(key).to_bytes()) for key in (a, b)]
+            live = DecisionStreams(net, 3, window)
+            b, gone, a = live.join(saved[1]), live.join(), live.join(saved[0])
+        if t % 4:  # in different phases, and of different numbers of steps
+            live.feed([gone], [rows[2][:3]])
+        said = live.feed([b, gone, a], [rows[1][t : t + 2], rows[2][:1], rows[0][t : t + 2]])
+        found[0] += flat(said[2])
+        found[1] += flat(said[0])
+    assert [found[0], found[1]] == [pytest.approx(expected[0], rel=1e-9), pytest.approx(expected[1], rel=1e-9)]
+
+
+def test_a_live_sequence_is_kept_and_goes_on() -> None:
+    net, row = model("gesture", **{"trunk.stack": 3}), [[float(i % 7), float(i % 3)] for i in range(9)]
+    live = Decisions(net)
+    live.feed(row[:4])
+    saved = live.state.to_bytes()
+    expected = flat(live.feed(row[4:]))
+    other = Decisions(net)
+    other.state = State.from_bytes(saved)
+    assert flat(other.feed(row[4:])) == expected
+    with pytest.raises(InputError, match="state"):
+        other.state = Decisions(model("regression")).state
+
+
+def test_what_does_not_fit_changes_nothing() -> None:
+    live = DecisionStreams(model("gesture"), 2)
+    key = live.join()
+    live.feed([key], [[[1.0, 2.0]]])
+    before = live.state(key)
+    for keys, rows in (([key], [[[1.0]]]), ([key], []), ([key, key], [[[1.0, 2.0]]] * 2), ([9], [[[1.0, 2.0]]])):
+        with pytest.raises(InputError):
+            live.feed(keys, rows)
+    assert all(torch.equal(live.state(key)[name], before[name]) for name in before)
 
 
 def test_what_cannot_be_live_is_refused() -> None:

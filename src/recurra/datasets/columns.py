@@ -40,6 +40,9 @@ ABOUT = ("id", "time")
 # A frame's attribute: role to the source's column, for messages.
 SOURCE = "columns"
 
+# Of so many rows labels are not all different.
+MANY = 20
+
 # Roles whose values may be lists, which become tuples of texts: a text already divided, and what its tokens are.
 LISTS = ("text", "tags")
 
@@ -192,9 +195,11 @@ def _usual(_: "pd.DataFrame", role: str, left: list[str], roles: tuple[str, ...]
 def _remaining(table: "pd.DataFrame", role: str, left: list[str], roles: tuple[str, ...]) -> str | None:
     """The only column left; for text or symbols of several the longest values, unless the target is one too.
 
-    Ids are none: each row has its own.
+    Ids are none, nor is a label what is another in each of many rows.
     """
     left = [column for column in left if column.casefold() != "id"]
+    if role == "label" and len(table) >= MANY:
+        left = [column for column in left if len(set(map(str, table[column]))) < len(table)]
     if role in ("text", "symbols") and left and "target" not in roles:
         return max(left, key=lambda column: _mean_length(table[column]))
     return left[0] if len(left) == 1 else None

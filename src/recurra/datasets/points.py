@@ -63,9 +63,10 @@ def gathered(table: "pd.DataFrame", name: str, columns: Mapping[str, str]) -> Po
     ids = table[found["id"]].astype(str).to_numpy() if "id" in found else np.full(len(table), name)
     counts = dict.fromkeys(("filled", "moved", "same", "gaps"), 0)
     rows: dict[str, list[Any]] = {key: [] for key in ("series", "id", "time", "windows")}
-    places = []
+    places, twice = [], ""
     for key, at in grouped(ids):
         if times is not None:
+            twice = twice or hour_twice(times[at])
             order = times[at].argsort(kind="stable")
             counts["moved"] += int((order != np.arange(len(at))).sum())
             at = at[order]
@@ -81,6 +82,11 @@ def gathered(table: "pd.DataFrame", name: str, columns: Mapping[str, str]) -> Po
         places.append(at)
     kept = {key: value for key, value in rows.items() if value and (key != "windows" or marks is not None)}
     notes = _notes(name, counts, channels, found, len(places)) + said
+    if twice:
+        notes.append(
+            f"{name}: the hour from {twice} is there twice, as clocks are set back that night, and its points are now "
+            "mixed; give times in UTC, or with their offset (+02:00)"
+        )
     used = {*channels, *found.values()}
     unread = tuple(str(column) for column in table.columns if column not in used)
     if unread:
@@ -132,6 +138,29 @@ def gaps(steps: "NDArray[Any]") -> int:
     import numpy as np
 
     return int((steps > GAP * np.median(steps)).sum()) if len(steps) else 0
+
+
+def hour_twice(times: "NDArray[Any]") -> str:
+    """The hour that local times without a zone go through a second time in autumn; nothing where they do not.
+
+    times: [T] of one series, in the order of the file. Clocks are set back by an hour on the last Sunday of October, on
+    the first of November, or, in the south, on the first of April; more than these once a year is something else.
+    """
+    import numpy as np
+
+    if times.dtype.kind != "M" or len(times) < 3:
+        return ""
+    steps = np.diff(times).astype("timedelta64[s]").astype(np.int64)
+    back = (steps <= 0).nonzero()[0]
+    if not len(back) or (np.median(steps) - steps[back] != 3600).any():
+        return ""
+    days = [day.item() for day in times[back + 1].astype("datetime64[D]")]
+    nights = [
+        day.weekday() == 6 and (day.day >= 25 if day.month == 10 else day.month in (4, 11) and day.day <= 7)
+        for day in days
+    ]
+    once = len({day.year for day in days}) == len(days)
+    return str(times[back[0] + 1]).replace("T", " ") if once and all(nights) else ""
 
 
 def is_number(value: Any) -> bool:

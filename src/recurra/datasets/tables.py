@@ -36,6 +36,8 @@ ABSENT = ("", "na", "nan", "null", "none")
 NAMELESS_INDEX = re.compile(r"__index_level_\d+__")
 # Numbers with a decimal comma, and points between thousands.
 DECIMAL_COMMA = re.compile(r"\s*[+-]?(\d+|\d{1,3}(\.\d{3})+)(,\d+)?\s*")
+# Decimals of a number; of so many numbers it is known how many decimals they have.
+DECIMALS, ENOUGH = re.compile(r"\s*[+-]?\d*(?:\.(\d*))?\s*"), 10
 # A frame's attribute: what a person should know of how it was read, in sentences.
 NOTES = "notes"
 HEADER_HINT = "if the first row is data, set data.header=false"
@@ -240,8 +242,14 @@ def _delimited(text: str, path: Path, header: bool, tabs: bool) -> "pd.DataFrame
     columns = {name: [row[i] for row in rows] for i, name in enumerate(names)}
     changed = {name: points for name, cells in columns.items() if delimiter == ";" and (points := _with_points(cells))}
     frame = frame_of({**columns, **changed})
-    if changed:
-        frame.attrs[NOTES] = [f"{path}: the commas in column {name} are decimal ones" for name in changed]
+    notes = [f"{path}: the commas in column {name} are decimal ones" for name in changed]
+    if not text.endswith("\n") and _is_shorter(list(frame.iloc[:, -1])):
+        notes.append(
+            f"{path}: the file ends within a line, and the last number, {rows[-1][-1]}, has fewer decimals than those "
+            "before it: is it cut short?"
+        )
+    if notes:
+        frame.attrs[NOTES] = notes
     return frame
 
 
@@ -251,6 +259,14 @@ def _with_points(cells: list[str]) -> list[str]:
     if not any("," in cell for cell in there) or not all(map(DECIMAL_COMMA.fullmatch, there)):
         return []
     return [cell.replace(".", "").replace(",", ".") for cell in cells]
+
+
+def _is_shorter(cells: list[str]) -> bool:
+    """Whether the last number has fewer decimals than nine in ten of those before it."""
+    decimals = [len(found[1] or "") for cell in cells if (found := DECIMALS.fullmatch(cell))]
+    before, last = decimals[:-1], cells[-1] if cells else ""
+    longer = sum(count > decimals[-1] for count in before) if DECIMALS.fullmatch(last) else 0
+    return len(before) >= ENOUGH and 10 * longer >= 9 * len(before)
 
 
 def _tab_separated(text: str) -> list[tuple[int, list[str]]]:

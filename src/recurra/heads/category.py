@@ -73,10 +73,8 @@ class Category(Head):
         if ids.isna().any():
             row = int(ids.isna().to_numpy().argmax())
             place = f"{where}, row {ids.index[row]}, column {column_of(frame, 'label')}"
-            raise DataError(
-                f"{place}: {frame['label'].iloc[row]!r} never occurs in training; "
-                f"known are {', '.join(self.labels[:20])}"
-            )
+            known = ", ".join(self.labels[:20])
+            raise DataError(f"{place}: {frame['label'].iloc[row]!r} never occurs in training; known are {known}")
         return torch.tensor(ids.to_numpy(dtype="int64"))
 
     def logits(self, features: Ragged, last: Tensor) -> Tensor:

@@ -42,18 +42,27 @@ class Pooling(nn.Module):
         weights = self.weights(features)
         return torch.zeros_like(last).index_add(0, rows, values * weights[:, None])
 
+    def beginning(self, feature: Tensor) -> Carried:
+        """What ``step`` carries before the first step. feature: [B, F], any of the type to come."""
+        if self.how == "last":
+            return ()
+        if self.how == "max":
+            return (torch.full_like(feature, -torch.inf),)
+        zeros = feature.new_zeros(len(feature), 1)
+        return zeros, torch.zeros_like(feature), zeros - torch.inf
+
     def step(self, feature: Tensor, carried: Carried) -> tuple[Tensor, Carried]:
-        """The vector of a sequence up to its next step, as it comes. feature: [F]. carried: as the step before gave
-        it, empty at first. There is none for ``middle``: what it rests on moves with every step.
+        """The vectors of sequences up to their next step, as it comes, [B, F]. feature: [B, F]. carried: as the step
+        before gave it, or ``beginning``. There is none for ``middle``: what it rests on moves with every step.
         """
         if self.how == "last":
             return feature, ()
         if self.how == "max":
-            largest = torch.maximum(carried[0], feature) if carried else feature
+            largest = torch.maximum(carried[0], feature)
             return largest, (largest,)
-        score = feature.new_zeros(1) if self.score is None else self.score(feature.tanh())
+        score = feature.new_zeros(len(feature), 1) if self.score is None else self.score(feature.tanh())
         # Sums of weights and of weighted features, of which the largest weight so far is 1.
-        total, weighted, peak = carried if carried else (score.new_zeros(1), torch.zeros_like(feature), score)
+        total, weighted, peak = carried
         new = torch.maximum(peak, score)
         total = total * (peak - new).exp() + (score - new).exp()
         weighted = weighted * (peak - new).exp() + (score - new).exp() * feature

@@ -30,7 +30,7 @@ from recurra.runs.config import RunConfig, from_run
 from recurra.runs.conversation import Conversation
 from recurra.runs.fingerprint import fingerprint
 from recurra.runs.searching import Searcher, documents_of
-from recurra.streaming import Decisions
+from recurra.streaming import Decisions, DecisionStreams
 from recurra.tasks import TASKS, Task
 from recurra.timeline import Window
 
@@ -253,6 +253,10 @@ class Run:
     def stream(self, window: int = 0) -> Decisions:
         """A live sequence, fed as it comes, with a prediction after each step (see ``recurra.streaming.Decisions``)."""
         return Decisions(self.model, window)
+
+    def streams(self, capacity: int, window: int = 0) -> DecisionStreams:
+        """Up to ``capacity`` of them, stepped together (see ``recurra.streaming.DecisionStreams``)."""
+        return DecisionStreams(self.model, capacity, window)
 
     def converse(self, turns: "Iterable[tuple[str, str]]" = ()) -> Conversation:
         """A conversation (task ``chat``), from its beginning or after these turns: prompts with their replies."""

@@ -2,7 +2,7 @@
 
 from recurra.streaming.anomalies import AnomalyStreams
 from recurra.streaming.batch import StreamBatch
-from recurra.streaming.decisions import Decisions
+from recurra.streaming.decisions import Decisions, DecisionStreams
 from recurra.streaming.stream import Stream
 
-__all__ = ["AnomalyStreams", "Decisions", "Stream", "StreamBatch"]
+__all__ = ["AnomalyStreams", "DecisionStreams", "Decisions", "Stream", "StreamBatch"]

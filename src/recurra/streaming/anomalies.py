@@ -34,8 +34,9 @@ class AnomalyStreams(Places):
     """Up to ``capacity`` live series of one detector, stepped together; each is scored as if it were alone.
 
     model: of a run of the task ``anomaly``. What is usual is learnt for each series by itself, from its beginning on,
-    and goes with it: scale, distribution of errors, the network's state. Nothing depends on points to come, and a whole
-    series scored at once (``Model.predict``) has the same scores. Raises InputError for any other model.
+    and goes with it: scale, distribution of errors, the network's state. Nothing depends on points to come. Scores are
+    bit for bit what they would be alone; those of a whole series scored at once (``Model.predict``) agree to rounding.
+    Raises InputError for any other model.
 
     >>> import recurra
     >>> streams = AnomalyStreams(recurra.load("runs/anomaly").model, capacity=100)  # doctest: +SKIP

@@ -16,7 +16,7 @@ class Kept:
     """
 
     def __init__(self, states: Mapping[str, Tensor], first: Mapping[str, Tensor]):
-        self.states, self._first = states, first
+        self.states, self.first = states, first
 
     def state(self, slot: int) -> State:
         """A copy of one row."""
@@ -34,7 +34,7 @@ class Kept:
     def reset(self, slot: int) -> None:
         """One row to its beginning."""
         for name, value in self.states.items():
-            value[slot] = self._first[name]
+            value[slot] = self.first[name]
 
 
 class Places:
@@ -85,6 +85,10 @@ class Places:
     def state(self, key: int) -> State:
         """A copy of all that a stream is, of one row; ``join`` takes it, of this batch or of another."""
         return self._kept.state(self._slot(key))
+
+    def restore(self, key: int, state: State) -> None:
+        """A stream to where it, or another one, was. Raises as ``join`` does."""
+        self._kept.set_state(self._slot(key), state)
 
     def _slot(self, key: int) -> int:
         if key not in self._slots:
