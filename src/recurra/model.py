@@ -232,12 +232,14 @@ class Model(nn.Module):
     def evaluating(self) -> Iterator[None]:
         """No dropout and no gradient inside the block."""
         before = self.training
-        self.eval()
+        if before:  # to go through all modules takes longer than a step of a live sequence
+            self.eval()
         try:
             with torch.no_grad():
                 yield
         finally:
-            self.train(before)
+            if before:
+                self.train()
 
     def measure(self, batches: Separate | Streams, meter: Meter | None = None) -> Meter:
         """The head's metrics over these batches. meter: to count with; None: a new one of the head's."""
