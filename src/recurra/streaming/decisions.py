@@ -112,7 +112,8 @@ class DecisionStreams(Places):
             x, offsets = model.encoder(values), encoded.offsets.cpu().numpy()
             pooled = x.new_zeros(len(x), model.trunk.output_size)
             for which, places in walk(offsets):
-                pooled[torch.from_numpy(places)] = self._read(slots[which], x[torch.from_numpy(places)])
+                at = _index(places)
+                pooled[at] = self._read(slots[which], x[at])
             if not len(pooled):
                 return [[] for _ in rows]
             each = Ragged(pooled, torch.arange(len(pooled) + 1, device=pooled.device))
@@ -121,7 +122,7 @@ class DecisionStreams(Places):
 
     def _read(self, slots: NDArray[np.int64], x: Tensor) -> Tensor:
         """One step of each, [B, I]. Returns the vectors, [B, F], of the readings that began first."""
-        at, step, stack = torch.from_numpy(slots).to(x.device), self._step[slots, 0], self._frame.shape[1]
+        at, step, stack = _index(slots), self._step[slots, 0], self._frame.shape[1]
         self._step[slots, 0] = step + 1
         # Two readings begin anew in turns, half a window apart, and the one that began first is heard.
         turn = step // self._half % 2 if self._half else np.zeros_like(step)
@@ -154,15 +155,21 @@ class _Reading:
         states = {f"net.{name}": value for name, value in self.net.states.items()}
         self.kept = Kept(states | pooled, {f"net.{name}": x for name, x in self.net.first.items()} | first)
 
-    def feed(self, x: Tensor, slots: NDArray[np.int64], at: Tensor, keep: NDArray[np.bool_]) -> Tensor:
-        """x: [B, I], of the rows ``slots``, which ``at`` are as a tensor. keep: [B], whether it is there for good."""
-        for_now = None if keep.all() else torch.from_numpy(~keep).to(x.device)
-        before = {} if for_now is None else {name: value[at] for name, value in self.net.states.items()}
+    def feed(self, x: Tensor, slots: NDArray[np.int64], at: Tensor | slice, keep: NDArray[np.bool_]) -> Tensor:
+        """x: [B, I], of the rows ``slots``, which ``at`` are too. keep: [B], whether it is there for good."""
+        for_now = None if keep.all() else torch.from_numpy(~keep).to(x.device)[:, None]
+        before = {} if for_now is None else {name: value[at].clone() for name, value in self.net.states.items()}
         y = self.net.step(self.net.inputs(x, (len(slots),)), slots.tolist(), 1)
         old = tuple(value[at] for value in self.carried)
         vector, carried = self.pool.step(y, old)
         for own, one, other in zip(self.carried, old, carried, strict=True):
-            own[at] = other if for_now is None else torch.where(for_now[:, None], one, other)
+            own[at] = other if for_now is None else torch.where(for_now, one, other)
         for name, value in before.items():
-            self.net.states[name][at[for_now]] = value[for_now]
+            assert for_now is not None
+            self.net.states[name][at] = torch.where(for_now, value, self.net.states[name][at])
         return vector
+
+
+def _index(rows: NDArray[np.int64]) -> Tensor | slice:
+    """What chooses these rows of a tensor; of one row, which is what most streams are, the quickest."""
+    return slice(int(rows[0]), int(rows[0]) + 1) if len(rows) == 1 else torch.from_numpy(rows)
