@@ -63,6 +63,9 @@ def test_the_time_of_day_and_its_zone_stay() -> None:
     assert zoned.wall.astype(str).tolist() == ["2024-01-31T23:30:00", "2024-02-01T00:30:00"]
     mixed = read(["31/01/2024 23:30+01:00", pd.Timestamp("2024-02-01 00:30+01:00")])
     assert mixed.wall.tolist() == zoned.wall.tolist()
+    forms = ["2024-01-31T22:30:00.000Z"], ["2024-01-31 23:30:00+01"], ["2024-01-31T23:30+0100"]
+    assert [read(form).utc.astype(str).tolist() for form in forms] == [["2024-01-31T22:30:00"]] * 3
+    assert [str(read(form).wall[0])[11:13] for form in forms] == ["22", "23", "23"]
 
 
 def test_dates_in_both_orders_are_refused_naming_two_rows() -> None:

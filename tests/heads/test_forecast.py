@@ -216,9 +216,24 @@ def test_a_large_level_does_not_hide_what_varies(level: float) -> None:
 
 
 def test_of_two_values_the_usual_deviation_is_believed() -> None:
-    scales = Scales("window", "last", 1, {}, usual=(0.3, 0.5)).of([Window(line([100.0, 101, np.nan, np.nan]), 2, 2, 2)])
+    scales = Scales("window", "last", 1, {}, usual=(0.3, 0.5, 1.0)).of(
+        [Window(line([100.0, 101, np.nan, np.nan]), 2, 2, 2)]
+    )
     assert scales.deviation == pytest.approx([30.15])
     assert scales.spread == pytest.approx([15.075])
+
+
+def test_a_window_of_zeros_has_the_scale_of_its_series_or_teaches_nothing() -> None:
+    seen = Window(line([3.0, 0, 6, *[0.0] * 8]), 9, 2, 5)
+    never = Window(line([0.0] * 9 + [3.0, 3.0]), 9, 2, 5)
+    scales = Scales("window", "last", 1, {}).of([seen, never])
+    assert scales.told.tolist() == [True, False]
+    assert scales.deviation[0] == pytest.approx(np.std([3, 0, 6, *[0] * 6]))
+    wanted = scales.wanted(scales.to_come).reshape(2, 2)
+    assert (wanted[0] == 0).all()
+    assert np.isnan(wanted[1]).all()
+    (alone,) = Scales("window", "last", 1, {}, usual=(0.3, 0.5, 7.0)).of([Window(line([0.0, 0, 0]), 1, 2, 2)]).deviation
+    assert alone == 7
 
 
 def test_what_errors_grow_to_is_learnt_from_the_windows() -> None:

@@ -264,3 +264,13 @@ def test_a_frequency_is_kept_as_the_data_have_it(tmp_path: Path) -> None:
     assert found.predict()["ds"].iloc[0] == 40
     with pytest.raises(InputError, match="rows lie 7 steps of one step apart"):
         found.predict(df=counted.assign(ds=counted["ds"] * 7))
+
+
+def test_columns_of_static_df_are_static_beside_others_that_are_named(tmp_path: Path) -> None:
+    frame = sales()[["unique_id", "ds", "y"]].assign(price=1.5)
+    names = sorted(frame["unique_id"].unique())
+    static = pd.DataFrame({"unique_id": names, "kind": [f"k{i % 2}" for i in range(len(names))]})
+    forecaster = recurra.Forecaster(2, future=["price"], out=tmp_path / "run", epochs=1, hidden=4).fit(frame, static)
+    assert forecaster.run.config.data.columns["static"] == "kind"
+    with pytest.raises(InputError, match="static_df goes with df"):
+        forecaster.predict(static_df=static)

@@ -147,7 +147,8 @@ class Guesser:
     def _is_aside(self, column: str) -> bool:
         """Whether this is hardly what is forecast: a covariate or an id by its name, a flag, or numbers of rows."""
         named = any(rank(column, role) is not None for role in ("covariate", "unique_id"))
-        flag = not set(np.unique(self.reader.numbers(column))) - {0.0, 1.0}
+        numbers = self.reader.numbers(column)
+        flag = not set(np.unique(numbers[~np.isnan(numbers)])) - {0.0, 1.0}
         return named or flag or numbers_rows(self.reader, column)
 
     def _unclear(self, question: str, role: str, columns: list[str], more: str = "") -> InputError:

@@ -197,7 +197,8 @@ class _Lines:
         self.known: list[int] = []
         self.firsts: list[dict[int, int]] = []
         self.empty: list[str] = []
-        self.constant = self.gaps = self.gapped = self.missing = self.filled = self.early = 0
+        self.constant = self.gaps = self.gapped = self.missing = self.early = 0
+        self.filled = np.zeros(len(past) + len(future), np.int64)
 
     def add(self, id: str, group: Places, y: Numbers) -> None:
         """group: its rows. y: of each of them."""
@@ -220,7 +221,7 @@ class _Lines:
         self.gaps += known - last - 1
         self.gapped += known > last + 1
         self.missing += int(np.isnan(y[: last + 1]).sum())
-        self.filled += int(np.isnan(past[: last + 1]).sum() + np.isnan(future[: last + 1]).sum())
+        self.filled += np.isnan(np.concatenate([past, future], 1)[: last + 1]).sum(0)
         self.constant += len(there) > 1 and bool((y[there - first] == y[0]).all())
         columns = [np.full((total, values.shape[1]), np.nan) for values in (y[:, None], past, future)]
         for column, values in zip(columns, (y[:, None], past, future), strict=True):
@@ -239,9 +240,10 @@ class _Lines:
             found.append(f"{self.missing:,} rows have no y; they are read as missing, neither filled nor counted")
         if self.early:
             found.append(f"{self.early:,} rows before a series' first y left out")
-        if self.filled:
-            covariates = ", ".join(self.names[0] + self.names[1])
-            found.append(f"{self.filled:,} missing values of {covariates} are read as the mean")
+        if self.filled.any():
+            covariates = zip(self.names[0] + self.names[1], self.filled, strict=True)
+            listed = ", ".join(name for name, count in covariates if count)
+            found.append(f"{self.filled.sum():,} missing values of {listed} are read as the mean")
         if self.empty:
             listed = ", ".join(self.empty[:3]) + (", ..." if len(self.empty) > 3 else "")
             found.append(f"{len(self.empty):,} series without any y left out: {listed}")

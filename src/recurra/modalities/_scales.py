@@ -74,20 +74,21 @@ class Steps:
 class Scales:
     """kind: window, series or ratio. around: season, last or mean. series: mean and deviation of each that is known.
 
-    usual: of a window that has too few values to tell, the deviation as a share of the mean, and the spread as one of
-    the deviation.
+    usual: of a window that has too few values to tell, the deviation as a share of the mean, the spread as one of the
+    deviation, and the deviation where the mean is 0.
     """
 
     kind: str
     around: str
     season: int
     series: Mapping[str, Sequence[float]]
-    usual: tuple[float, float] = (0.1, 1.0)
+    usual: tuple[float, float, float] = (0.1, 1.0, 1.0)
 
     def of(self, windows: Sequence[Window]) -> "WindowScales":
         """Of each window its own."""
         count = len(windows)
         mean, deviation, spread = np.zeros(count), np.ones(count), np.ones(count)
+        told = np.ones(count, bool)
         factors = np.zeros((count, self.season)) if self.kind == "ratio" else None
         for i, window in enumerate(windows):
             z = window.history
@@ -107,14 +108,18 @@ class Scales:
                 mean[i], deviation[i] = known
             elif len(there):
                 mean[i] = there.mean()
-                deviation[i] = there.std() if len(there) >= FEW else self.usual[0] * abs(mean[i])
+                deviation[i] = there.std() if len(there) >= FEW else self.usual[0] * abs(mean[i]) or self.usual[2]
             spread[i] = self._spread(z, there) if len(there) >= FEW else self.usual[1] * deviation[i]
-            least = ROUNDING * abs(mean[i])
-            if deviation[i] <= least:  # of a constant window nothing is known but its size
-                deviation[i] = abs(mean[i]) * 0.01 or TINY
-            spread[i] = spread[i] if spread[i] > least else deviation[i]
+            if deviation[i] <= ROUNDING * abs(mean[i]):
+                # Of a constant window nothing is known but its size, of its whole series more at times.
+                whole = window.line.y[: window.origin]
+                whole = (whole if factors is None else np.log(whole))[~np.isnan(whole)]
+                deviation[i] = whole.std() if len(whole) >= FEW else 0.0
+                told[i] = deviation[i] > ROUNDING * abs(mean[i])
+                deviation[i] = deviation[i] if told[i] else abs(mean[i]) * 0.01 or TINY
+            spread[i] = spread[i] if spread[i] > ROUNDING * abs(mean[i]) else deviation[i]
         lines = Lines(windows)
-        return WindowScales(self, windows, mean, deviation, spread, factors, lines, lines.spans)
+        return WindowScales(self, windows, mean, deviation, spread, told, factors, lines, lines.spans)
 
     def _spread(self, z: Numbers, there: Numbers) -> float:
         """Mean absolute error of the base over the window."""
@@ -131,20 +136,24 @@ class Scales:
 
 @dataclass(frozen=True)
 class WindowScales:
-    """mean, deviation, spread: [B]. factors: [B, season] logarithms, where there are any. spans: as of ``Lines``."""
+    """mean, deviation, spread: [B]. told: [B], whether there was anything to tell them from; a constant series has
+    none, and nothing is learnt of what it will be. factors: [B, season] logarithms, where there are any. spans: as of
+    ``Lines``.
+    """
 
     scales: Scales
     windows: Sequence[Window]
     mean: Numbers
     deviation: Numbers
     spread: Numbers
+    told: NDArray[np.bool_]
     factors: Numbers | None
     lines: Lines
     spans: Places
 
     def __getitem__(self, rows: NDArray[np.int64]) -> "WindowScales":
         """Those of some of the windows."""
-        parts = (self.mean[rows], self.deviation[rows], self.spread[rows])
+        parts = (self.mean[rows], self.deviation[rows], self.spread[rows], self.told[rows])
         factors = None if self.factors is None else self.factors[rows]
         windows = [self.windows[row] for row in rows]
         return WindowScales(self.scales, windows, *parts, factors, self.lines, self.spans[:, rows])
@@ -206,7 +215,8 @@ class WindowScales:
         return self.bases(self.to_come).reshape(len(self.windows), -1)
 
     def wanted(self, steps: Steps, counts: bool = False) -> Numbers:
-        """[N], what y is at these steps of the windows: its difference to the base, in spreads; NaN where nobody knows.
+        """[N], what y is at these steps of the windows: its difference to the base, in spreads; NaN where nobody knows,
+        and where there is no scale to say it in.
 
         counts: y itself.
         """
@@ -214,6 +224,7 @@ class WindowScales:
             found = self.lines.y()[steps.step + steps.begin]
         else:
             found = (self.at(steps, steps.step) - self.bases(steps)) / self.spread[steps.row]
+            found[~self.told[steps.row]] = np.nan
         return np.where(np.isfinite(found) & (steps.step < self.until[steps.row]), found, np.nan)
 
     def forward_ahead(self, y: Numbers) -> Numbers:

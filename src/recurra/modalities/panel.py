@@ -250,15 +250,16 @@ def _measured(scales: WindowScales) -> dict[str, Any]:
     """What windows are like: their levels, and within which these lie; how wide the usual one is; and how far off its
     base is at each step to come, in spreads."""
     windows, levels = scales.windows, scales.described
-    told = np.array([np.count_nonzero(~np.isnan(window.history)) >= FEW for window in windows])
-    narrow = (scales.deviation / np.maximum(np.abs(scales.mean), scales.deviation), scales.spread / scales.deviation)
+    told = scales.told & [np.count_nonzero(~np.isnan(window.history)) >= FEW for window in windows]
+    share = scales.deviation / np.maximum(np.abs(scales.mean), scales.deviation)
+    figures = (share, scales.spread / scales.deviation, scales.deviation)
     off = np.minimum(np.abs(scales.wanted(scales.to_come)), LARGEST).reshape(len(windows), -1)
     known = ~np.isnan(off)
     growth = np.where(known, off, 0).sum(0) / np.maximum(known.sum(0), 1)
     return {
         "levels": vars(_Columns.of(levels)),
         "within": [levels.min(0).tolist(), levels.max(0).tolist()],
-        "usual": [float(np.median(ratio[told])) for ratio in narrow] if told.any() else list(Scales.usual),
+        "usual": [float(np.median(figure[told])) for figure in figures] if told.any() else list(Scales.usual),
         "growth": np.where(growth > 0, growth, 1.0).tolist(),
     }
 

@@ -12,10 +12,11 @@ from recurra.datasets import Splits
 from recurra.errors import InputError, RunError
 from recurra.heads import Objective
 from recurra.model import Model, read_config
+from recurra.notes import pass_on
 from recurra.report.events import read
 from recurra.runs.config import RunConfig, changed, defaults, from_run
 from recurra.runs.engine import begin, collected, configured, learnt, train
-from recurra.runs.log import Display, Warns
+from recurra.runs.log import Display, Silent
 from recurra.runs.run import FRAME, Run, load, load_splits
 from recurra.tasks import TASKS
 
@@ -71,7 +72,7 @@ def compare(
     >>> for found in recurra.compare("topic", "tickets.csv", cells=["gru", "lstm"]):  # doctest: +SKIP
     ...     print(found.cell, found.metrics["accuracy"])
     """
-    kind, tell, display = TASKS.get(task), tell or (lambda sentence: None), display or Warns()
+    kind, tell, display = TASKS.get(task), tell or (lambda sentence: None), display or Silent()
     frame = None if data is None or isinstance(data, str | Path) else data
     wanted = collected(kind, config, {**(settings or {}), **options})
     if data is not None:
@@ -82,6 +83,8 @@ def compare(
     if len(set(cells)) < max(1, len(cells)):
         raise InputError(f"cells: expected names, each once, got {', '.join(cells) or 'none'}")
     splits = load_splits(changed(defaults(kind), wanted), frame)
+    if isinstance(display, Silent):
+        pass_on(splits.notes)
 
     plans: list[tuple[str, dict[str, Any], tuple[str, ...], int]] = []
     for name in cells:

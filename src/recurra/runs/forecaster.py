@@ -27,7 +27,8 @@ class Forecaster:
 
     Frames are pandas or polars, a row for each step of each series: ``unique_id``, ``ds`` (times or whole numbers),
     ``y``, and covariates; ``id_col``, ``time_col`` and ``target_col`` say what these three are called elsewhere.
-    Results come in the same kind of frame, with the names, the types and the time zone of the data, sorted by series.
+    Results come in the same kind of frame, with the names, the types and the time zone of the data, sorted by series;
+    times that were texts, or numbers that are dates, come back as times.
 
     horizon: steps that can be forecast; None or 0: one season, two steps at least. freq: how far apart steps are
     (``h``, ``D``, ``M``, ``rows``, ...; also as pandas writes them, or a whole number), the setting
@@ -50,7 +51,7 @@ class Forecaster:
     def __init__(
         self,
         horizon: int | None = None,
-        freq: str | int = "",
+        freq: str | int | None = "",
         *,
         past: str | Sequence[str] = (),
         future: str | Sequence[str] = (),
@@ -59,7 +60,7 @@ class Forecaster:
         **settings: Any,
     ):
         self.horizon = whole("horizon", horizon or 0, least=0)
-        self.freq, self.out, self.settings = str(freq), out, settings
+        self.freq, self.out, self.settings = "" if freq is None else str(freq), out, settings
         named = {"past": past, "future": future, "static": static}
         self.covariates = {role: (one,) if isinstance(one, str) else tuple(one) for role, one in named.items()}
         self.notes: list[str] = []
@@ -139,6 +140,8 @@ class Forecaster:
             )
         sides = sides_of(self.run.model.head, level, quantiles, USUAL)
         names = Names.chosen(id_col, time_col, target_col, self._names)
+        if df is None and static_df is not None:
+            raise InputError("predict: static_df goes with df; what it was trained on has its own")
         known = self._known if df is None else LongForm(df, names, static_df)
         if known is None:
             raise InputError(
@@ -230,7 +233,10 @@ class Forecaster:
         own = {"unique_id": known.names.id, "ds": known.names.time, "y": known.names.target}
         if known.alone:
             del own["unique_id"]
-        return own | {role: ",".join(names) for role, names in self.covariates.items() if names}
+        named = {role: list(names) for role, names in self.covariates.items() if names}
+        if named and known.static:  # without any name they are guessed, among all others
+            named["static"] = list(dict.fromkeys([*named.get("static", []), *known.static]))
+        return own | {role: ",".join(names) for role, names in named.items()}
 
     def _told(
         self, windows: list[Window], known: LongForm, sides: dict[str, float], h: int, *, checked: bool = False

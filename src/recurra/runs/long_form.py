@@ -36,8 +36,9 @@ class Names:
 class LongForm:
     """A user's frame: pandas, polars, or lazy polars, which is collected.
 
-    table: its columns as Python objects; the index counts its rows from 1. Raises InputError for a frame without one of
-    ``names``; only ``unique_id`` may be missing, of a single series.
+    table: its columns as Python objects; the index counts its rows from 1. static: the columns that came with a frame
+    of their own. Raises InputError for a frame without one of ``names``; only ``unique_id`` may be missing, of a single
+    series.
     """
 
     def __init__(self, frame: Any, names: Names, static: Any = None, called: str = "df"):
@@ -50,6 +51,7 @@ class LongForm:
         self.time = given[names.time].dtype
         self.ids = None if self.alone else _sorted(given[names.id])
         self.places = {text: place for place, text in enumerate([] if self.ids is None else _texts(self.ids))}
+        self.static: list[str] = []
         if static is not None:
             self._add(from_frame(_open(static, [names.id])))
 
@@ -156,6 +158,7 @@ class LongForm:
             raise InputError(f"static_df: no row for the series {missing.iloc[0]}")
         if both := known.columns.intersection(self.table.columns).tolist():
             raise InputError(f"static_df: {self.called} has a column {both[0]} too; leave it out of one of them")
+        self.static = [str(column) for column in known.columns]
         self.table[known.columns] = known.loc[self.table[id]].to_numpy()
 
 

@@ -367,6 +367,6 @@ def timed(config: RunConfig, found: Mapping[str, object]) -> RunConfig:
     return override(config, left)
 
 
-def _moment(time: Any) -> str | float:
+def _moment(time: Any) -> str | float | int:
     """A time as JSON has it."""
-    return time.item() if isinstance(time, np.floating) else str(time).replace("T", " ")
+    return time.item() if isinstance(time, np.number) else str(time).replace("T", " ")

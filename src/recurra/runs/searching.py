@@ -10,7 +10,7 @@ import torch
 from recurra.datasets import Rows, read_rows
 from recurra.errors import DataError, InputError, RunError
 from recurra.model import Model
-from recurra.notes import pass_on
+from recurra.notes import Change, pass_on
 from recurra.ranking.index import Hit, Index, Origin
 from recurra.runs.fingerprint import fingerprint
 
@@ -50,7 +50,8 @@ def documents_of(
     else:
         again = frame["text"].duplicated()
         if again.any():
-            notes.append(f"{rows.name}: {int(again.sum()):,} of {len(frame):,} documents are like one before; left out")
+            count = f"{int(again.sum()):,} of {len(frame):,} documents"
+            notes.append(Change(f"{rows.name}: {count} are like one before; left out"))
         frame = frame[~again].assign(id=[str(row) for row in frame.index[~again]])
     return Rows(rows.name, frame[["id", "text"]], rows.columns, notes)
 

@@ -31,7 +31,7 @@ def table_of(run: Run, results: Sequence[dict[str, Any]], level: Level = None) -
     if run.task.output != "forecast":
         if level is not None:
             raise InputError(f"level: intervals are for forecasts, not for {run.task.name}")
-        return pd.DataFrame([_flat({**result, "input": _input(result["input"])}) for result in results])
+        return pd.DataFrame([_flat({**result, "input": readable(result["input"])}) for result in results])
     sides = sides_of(run.model.head, level, usual=USUAL)
     times = pd.Series([time for result in results for time in result["times"]])
     named: dict[str, Any] = {
@@ -61,10 +61,6 @@ def write_table(table: "pd.DataFrame", path: Path) -> None:
     else:
         lines = table.to_json(orient="records", lines=True, date_format="iso", double_precision=15, force_ascii=False)
         path.write_text(lines, encoding="utf-8")
-
-
-def _input(row: Any) -> str:
-    return " ".join(row) if isinstance(row, tuple) else readable(row)
 
 
 def _flat(result: dict[str, Any], prefix: str = "") -> dict[str, Any]:
