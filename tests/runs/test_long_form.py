@@ -138,3 +138,11 @@ def test_what_the_future_has_of_other_series_and_times_is_left_out() -> None:
         form.with_future(future.assign(ds=future["ds"].dt.tz_localize("UTC")), ["price"])
     unused, notes = form.with_future(future, [])
     assert unused is form.table and "X_df: left out" in notes[0]
+
+
+@pytest.mark.parametrize("kind", [pd.DataFrame, pl.DataFrame])
+def test_columns_that_name_a_series_together_are_one(kind: type) -> None:
+    df = kind({"store": [1, 1, 2], "item": ["x", "y", "x"], "ds": DAYS.to_pydatetime().tolist(), "y": [1.0, 2.0, 3.0]})
+    form = LongForm(df, Names(id="store,item"))
+    assert list(form.places) == ["1/x", "1/y", "2/x"]
+    assert list(form.given_back({"store,item": ["2/x"]}, utc=False)["store,item"]) == ["2/x"]

@@ -163,14 +163,26 @@ class LongForm:
 
 
 def _open(frame: Any, wanted: Sequence[str]) -> Any:
-    """A lazy frame collected, and columns that a pandas frame has for its index beside the others."""
+    """A lazy frame collected, columns that a pandas frame has for its index beside the others, and of columns that are
+    wanted together (``store,item``) one."""
     import pandas as pd
 
     if _is_polars(frame) and type(frame).__name__ == "LazyFrame":
-        return frame.collect()
+        frame = frame.collect()
     if isinstance(frame, pd.DataFrame):
         inside = [name for name in frame.index.names if name in wanted]
-        return frame.reset_index(level=inside) if inside else frame
+        frame = frame.reset_index(level=inside) if inside else frame
+    for name in wanted:
+        parts = name.split(",")
+        if name not in frame and len(parts) > 1 and all(part in frame for part in parts):
+            rows = zip(*(map(str, frame[part]) for part in parts), strict=True)
+            together = ["/".join(row) for row in rows]
+            if _is_polars(frame):
+                import polars as pl
+
+                frame = frame.with_columns(pl.Series(name, together))
+            else:
+                frame = frame.assign(**{name: together})
     return frame
 
 
