@@ -66,6 +66,8 @@ def test_the_time_of_day_and_its_zone_stay() -> None:
     forms = ["2024-01-31T22:30:00.000Z"], ["2024-01-31 23:30:00+01"], ["2024-01-31T23:30+0100"]
     assert [read(form).utc.astype(str).tolist() for form in forms] == [["2024-01-31T22:30:00"]] * 3
     assert [str(read(form).wall[0])[11:13] for form in forms] == ["22", "23", "23"]
+    for plain in (["1949-01", "1949-02"], ["19490101", "19490201"], ["1949-01-01", "1949-02-01"]):
+        assert read(plain).wall.astype("datetime64[D]").astype(str).tolist() == ["1949-01-01", "1949-02-01"]
 
 
 def test_dates_in_both_orders_are_refused_naming_two_rows() -> None:

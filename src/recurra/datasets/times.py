@@ -25,6 +25,10 @@ MOMENT = re.compile(
     r"(?i)\s*(\d{4}[-/.]?\d\d?|\d\d?\W(\d\d?|[a-z]{3,9})\W\d{2,4}|[a-z]{3,9}\W+(\d\d?\W+)?\d{4})(\D.*)?"
 )
 OFFSET = r"(?:Z|[+-]\d\d(?::?\d\d)?)$"
+# A time of day and its offset, whose minutes may be left out where the time has colons: 1949-01 is a month.
+ZONED = re.compile(
+    r"(?:\d\d:?\d\d(?::?\d\d)?(?:[.,]\d+)?\s*(?:Z|[+-]\d\d:?\d\d)|\d\d:\d\d(?::\d\d)?(?:[.,]\d+)?\s*[+-]\d\d)$"
+)
 # Whole numbers that are dates, and those that count from 1970: in a second so many.
 DIGITS = (19_000_101, 21_001_231)
 SINCE_1970 = {"seconds": 1, "milliseconds": 10**3, "microseconds": 10**6, "nanoseconds": 10**9}
@@ -216,5 +220,5 @@ def _read(values: "pd.Series[Any]", utc: bool) -> "pd.Series[Any]":
 
 def _zoned(value: Any) -> bool:
     if isinstance(value, str):
-        return bool(re.search(r"\d\d:?\d\d(?::?\d\d)?(?:[.,]\d+)?\s*" + OFFSET, value))
+        return bool(ZONED.search(value))
     return isinstance(value, datetime.datetime) and value.tzinfo is not None
