@@ -186,7 +186,8 @@ class Run:
         """``predict`` of every row of a file or a data frame, each with what the file says of it.
 
         That is its ``input``; its ``id``, where the file has such (the record of a FASTA file, the series of a table of
-        points, recording and steps of a log); and of alarms their ``times``. columns, tell: as for ``evaluate``.
+        points or else the file, recording and steps of a log); and of alarms their ``times``, in UTC where they have a
+        zone. columns, tell: as for ``evaluate``.
         """
         frame = self._inputs(file, columns, tell)
         results = self.model.predict(list(frame[self.model.modality.role]), explain=explain)
