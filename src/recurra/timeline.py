@@ -48,6 +48,11 @@ class Timeline:
         return int(below.argmax()) if below.any() else len(below)
 
     @cached_property
+    def known(self) -> NDArray[np.int64]:
+        """[T + 1], how many values of y there are before each step."""
+        return np.concatenate([[0], np.cumsum(~np.isnan(self.y))])
+
+    @cached_property
     def digest(self) -> str:
         """The same for equal content only."""
         parts = (self.times, self.y, self.past, self.future)

@@ -1,5 +1,6 @@
 """What a forecast says: outputs, their likelihoods and quantiles; scales; figures beside those of naive ones."""
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -32,6 +33,7 @@ OUTPUTS: dict[str, Output] = {
 }
 
 
+Learning = Callable[[Model, pd.DataFrame, int], list[float]]
 SMALL = np.array([1.0, 3, 2, 5, 4, 6, 5, 7])
 
 
@@ -170,25 +172,13 @@ def windows(count: int = 30, scale: float = 1.0) -> pd.DataFrame:
     return pd.DataFrame({"y": [Window(line(y.tolist()), 20 + i, 4, 12) for i in range(count)]})
 
 
-def check_learns(net: Model, frame: pd.DataFrame) -> None:
-    """Trains on all windows as one batch."""
-    (batch,) = net.batches(frame, "x", tokens=10_000, truncation=0, shuffle=False).epoch(0, 0)
-    optimizer, losses = torch.optim.Adam(net.parameters(), 0.02), []
-    for _ in range(25):
-        total, count, _ = net(batch.inputs, batch.targets, None)
-        optimizer.zero_grad()
-        (total / count).backward()
-        optimizer.step()
-        losses.append(float(total.detach() / count))
-    assert losses[-1] < losses[0] - 0.05
-
-
 @pytest.mark.parametrize("error", ["quantile", "absolute", "squared", "student", "negative-binomial", "mixture"])
-def test_every_error_learns_and_forecasts(error: str) -> None:
+def test_every_error_learns_and_forecasts(error: str, learning: Learning) -> None:
     torch.manual_seed(0)
     frame = windows()
     net = model(frame, **{"head.error": error})
-    check_learns(net, frame)
+    losses = learning(net, frame, 25)
+    assert losses[-1] < losses[0] - 0.05
     (found,) = net.predict([frame["y"].iloc[3]])
     quantiles = np.array(list(found["quantiles"].values()))
     # One value alone has no intervals, before rows that are held out make them.
@@ -299,12 +289,13 @@ def test_settings_that_make_no_sense_are_refused() -> None:
 
 
 @pytest.mark.parametrize("error", ["quantile", "absolute", "student", "mixture"])
-def test_step_by_step_it_forecasts_what_it_was_shown(error: str) -> None:
+def test_step_by_step_it_forecasts_what_it_was_shown(error: str, learning: Learning) -> None:
     torch.manual_seed(0)
     frame = windows()
     net = model(frame, **{"head.error": error, "head.form": "shifted", "head.paths": 20})
     net.train()
-    check_learns(net, frame)
+    losses = learning(net, frame, 25)
+    assert losses[-1] < losses[0] - 0.05
     net.eval()
     together, (alone,) = net.predict(list(frame["y"])), net.predict([frame["y"].iloc[3]])
     np.testing.assert_allclose(together[3]["forecast"], alone["forecast"], rtol=1e-4)

@@ -189,7 +189,7 @@ class Forecast(Head):
             return False
         # The chance that the next of so many is the first below 0, by Laplace's rule of succession.
         enough = int(np.ceil(1 / self.levels[0])) - 2
-        return bool(self.known["never_below_0"]) or int((~np.isnan(window.line.y[: window.origin])).sum()) >= enough
+        return bool(self.known["never_below_0"]) or int(window.line.known[window.origin]) >= enough
 
     def scaled(self, windows: Sequence[Window], given: Tensor) -> Numbers:
         """The levels' values before calibration, as differences to the base in spreads, [B, h, L]."""

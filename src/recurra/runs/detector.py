@@ -69,8 +69,8 @@ class AnomalyDetector:
         Of several channels, ``channel`` is the one that was farthest from what the network said.
 
         data: a point in each row, as for ``fit``, with the channels of the training; or one series as an array, a list
-        or a pandas series, [T] or [T, C]. A polars frame comes back as a pandas frame. Columns of numbers that are not
-        read are said in a warning. Raises InputError, DataError or MissingFileError.
+        or a pandas series, [T] or [T, C]. A polars frame comes back as a pandas frame. What is filled, and
+        columns of numbers that are not read, are said in a warning. Raises InputError, DataError or MissingFileError.
         """
         frame = self._frame(data)
         columns = {"series": self.run.config.data.columns.get("series", "")}

@@ -32,10 +32,9 @@ class Forecaster:
 
     horizon: steps that can be forecast; None or 0: one season, two steps at least. freq: how far apart steps are
     (``h``, ``D``, ``M``, ``rows``, ...; also as pandas writes them, or a whole number), the setting
-    ``modality.frequency``; empty: found in the data. past, future,
-    static: names of columns: known up to the present, known for the steps to come too, the same for all steps of a
-    series. out: the run folder; None: ``runs/forecast``, numbered where that exists. settings: as for
-    ``recurra.train``, whose engine this is.
+    ``modality.frequency``; empty: found in the data. past, future, static: names of columns: known up to the present,
+    known for the steps to come too, the same for all steps of a series. out: the run folder; None: ``runs/forecast``,
+    numbered where that exists. settings: as for ``recurra.train``, whose engine this is.
 
     A folder ``out`` that is there before the first training is refused. When the same forecaster is trained again, by
     ``fit`` or ``cross_validation``, the new run replaces the old one in it, and gets a numbered folder beside ``out``.
